@@ -1,0 +1,71 @@
+.POSIX:
+.SUFFIXES:
+
+# The commands of the project; `make help` lists them. What needs more than a line is in scripts/.
+# Variables of the command line (NAME=, FORCE=, FULL=, KEEP_PG=) reach the commands through their environment.
+
+GRANARY = cargo run -q -p granary --
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Build for release and run a registry full of made-up data
+	cargo run --release -p granary -- demo
+
+dev: ## Run the server on SQLite, set up by .env (made from .env.example)
+	@test -e .env || cp .env.example .env
+	$(GRANARY) serve
+
+test: ## Install what the tests need, then run all of them (KEEP_PG=1 leaves PostgreSQL running)
+	@scripts/test.sh
+
+check: check.format check.text check.scripts check.migrations lint check.doc check.openapi ## Everything that can be checked without running tests
+
+check.format:
+	cargo fmt --all --check
+
+check.text:
+	@scripts/check-text.sh
+
+check.scripts:
+	@scripts/check-scripts.sh
+
+check.migrations:
+	@scripts/check-migrations.sh
+
+check.doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+check.openapi:
+	@scripts/openapi.sh check
+
+lint: ## Run clippy, warnings denied
+	cargo clippy --workspace --all-targets -- -D warnings
+
+format: ## Format the code
+	cargo fmt --all
+
+openapi: ## Write openapi.json anew from the code
+	@scripts/openapi.sh write
+
+bench: ## Measure, built for release (FULL=1 for the full sizes)
+	cargo bench -p testkit
+
+db.update: ## Bring the development database up to date
+	$(GRANARY) migrate
+
+db.revision: ## Make a migration for both databases: NAME=add_something
+	@scripts/db-revision.sh "$$NAME"
+
+db.reset: ## Drop the development database, after asking (FORCE=1 does not ask)
+	@scripts/db-reset.sh
+
+db.seed: ## Fill the development database with made-up data
+	$(GRANARY) demo --no-serve
+
+db.test.migrations: check.migrations ## Run all migrations on empty databases of both kinds
+	@scripts/test-migrations.sh
+
+clean: ## Remove everything that was built or installed into this folder (data/ stays)
+	cargo clean
+	rm -rf .venv .tools

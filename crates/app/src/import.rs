@@ -1,0 +1,536 @@
+//! Readings as people send them: CSV, a JSON array of records, or JSON columns. Read as a stream, row by row; a bad row is a
+//! fault of that row, and the rows around it stand.
+
+use domain::{DeviceId, GrossNet, Interval, Quality, Reading, energy::READING_WH_MAX};
+use jiff::{Timestamp, civil, tz::TimeZone};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::io::Read;
+
+/// The most characters of one row.
+pub const ROW_CHARS_MAX: usize = 4_096;
+/// The most rows of the columns form, which cannot be streamed.
+pub const COLUMN_ROWS_MAX: usize = 100_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Csv,
+    /// An array of records, or an object of columns.
+    Json,
+}
+
+/// What is wrong with one row: which field, and the rule it breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    pub field: &'static str,
+    pub rule: String,
+    pub device_id: Option<i64>,
+    pub start: Option<Timestamp>,
+}
+
+/// Why the input as a whole cannot be read.
+#[derive(Debug)]
+pub(crate) enum InputFault<E> {
+    Bad { field: String, rule: String },
+    Sink(E),
+}
+
+/// The time zone of times that state no offset; UTC unless said otherwise.
+#[derive(Clone, Debug)]
+pub struct ZoneOfTimes(TimeZone);
+
+impl Default for ZoneOfTimes {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
+
+impl ZoneOfTimes {
+    /// `None` if no such zone is known, e.g. `Europe/London`.
+    pub fn named(name: &str) -> Option<Self> {
+        TimeZone::get(name).ok().map(Self)
+    }
+}
+
+/// Reads an instant: RFC 3339 with `T` or a space; without an offset in `zone`, a bare date being its midnight.
+///
+/// # Errors
+/// The rule it breaks. An hour that does not exist in `zone`, or exists twice, is refused.
+pub fn parse_instant(text: &str, zone: &ZoneOfTimes) -> Result<Timestamp, String> {
+    let text = text.trim();
+    let parsed = match text.parse::<Timestamp>() {
+        Ok(at) => at,
+        Err(_) => {
+            let local: civil::DateTime = text.parse().map_err(|_| "must be a date and time".to_owned())?;
+            let ambiguous = zone.0.to_ambiguous_timestamp(local);
+            ambiguous.unambiguous().map_err(|_| "does not exist, or exists twice, in the stated time zone".to_owned())?
+        }
+    };
+    let years = Timestamp::from_second(0)..Timestamp::from_second(32_503_680_000);
+    let (Ok(first), Ok(last)) = (years.start, years.end) else { return Ok(parsed) };
+    if parsed < first || parsed >= last {
+        return Err("must lie between 1970 and 3000".to_owned());
+    }
+    if parsed.subsec_nanosecond() % 1_000 != 0 {
+        return Err("must have whole microseconds".to_owned());
+    }
+    Ok(parsed)
+}
+
+/// The fields of one row, as text.
+#[derive(Default)]
+struct Fields<'t> {
+    device_id: Option<&'t str>,
+    start: Option<&'t str>,
+    end: Option<&'t str>,
+    usage: Option<&'t str>,
+    gross_net: Option<&'t str>,
+    quality: Option<&'t str>,
+}
+
+const DEVICE_ID: &str = "device_id";
+const START: &str = "interval_start_datetime";
+const END: &str = "interval_end_datetime";
+const USAGE: &str = "interval_usage";
+const GROSS_NET: &str = "gross_net_indicator";
+const QUALITY: &str = "quality";
+/// Fields that an answer of the registry carries and that may come back; they say nothing new.
+const PASSED_OVER: [&str; 3] = ["id", "created_at", "is_deleted"];
+
+fn reading_of(fields: &Fields<'_>, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
+    let mut known = (None, None);
+    let fault = |field, rule: &str, known: (Option<i64>, Option<Timestamp>)| RowFault {
+        field,
+        rule: rule.to_owned(),
+        device_id: known.0,
+        start: known.1,
+    };
+    fn present(text: Option<&str>) -> Option<&str> {
+        text.map(str::trim).filter(|text| !text.is_empty())
+    }
+    let required = |field, text| present(text).ok_or_else(|| fault(field, "is required", known));
+    let device: i64 = required(DEVICE_ID, fields.device_id)
+        .and_then(|text| whole(text).ok_or_else(|| fault(DEVICE_ID, "must be a whole number", known)))?;
+    known.0 = Some(device);
+    let required = |field, text| present(text).ok_or_else(|| fault(field, "is required", known));
+    let start = parse_instant(required(START, fields.start)?, zone).map_err(|rule| fault(START, &rule, known))?;
+    known.1 = Some(start);
+    let required = |field, text| present(text).ok_or_else(|| fault(field, "is required", known));
+    let end = parse_instant(required(END, fields.end)?, zone).map_err(|rule| fault(END, &rule, known))?;
+    let interval = Interval::new(start, end).ok_or_else(|| fault(END, "must be after the start", known))?;
+    let energy_wh = energy(required(USAGE, fields.usage)?).map_err(|rule| fault(USAGE, rule, known))?;
+    let gross_net = required(GROSS_NET, fields.gross_net)?.to_ascii_uppercase();
+    let gross_net = GrossNet::parse(&gross_net).ok_or_else(|| fault(GROSS_NET, "must be GROSS or NET", known))?;
+    let quality = match present(fields.quality) {
+        None => Quality::Measured,
+        Some(text) => Quality::parse(&text.to_ascii_lowercase())
+            .ok_or_else(|| fault(QUALITY, "must be measured, calculated or estimated", known))?,
+    };
+    Ok(Reading { device_id: DeviceId(device), interval, energy_wh, gross_net, quality })
+}
+
+/// A whole number, also written as `3.0`.
+fn whole(text: &str) -> Option<i64> {
+    let digits = text.split_once('.').map_or(text, |(whole, fraction)| {
+        if !fraction.is_empty() && fraction.bytes().all(|b| b == b'0') { whole } else { "" }
+    });
+    digits.parse().ok()
+}
+
+/// Wh from a decimal number, rounded once, towards zero. Scientific notation, as programs print it, is read exactly.
+fn energy(text: &str) -> Result<i64, &'static str> {
+    const NOT_A_NUMBER: &str = "must be a decimal number";
+    const TOO_LARGE: &str = "must lie within ±9,000,000,000,000,000 Wh";
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| NOT_A_NUMBER)?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let has_digits = !whole.is_empty() || !fraction.is_empty();
+    if !has_digits || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return Err(NOT_A_NUMBER);
+    }
+    if !(-400..=400).contains(&exponent) || whole.len() + fraction.len() > 400 {
+        return Err(TOO_LARGE);
+    }
+    // The digits before the point, once it has been moved by the exponent.
+    let places = i64::try_from(whole.len()).unwrap_or(0) + i64::from(exponent);
+    let mut value: u64 = 0;
+    for place in 0..places {
+        let index = usize::try_from(place).unwrap_or(usize::MAX);
+        let digit = whole.bytes().chain(fraction.bytes()).nth(index).unwrap_or(b'0') - b'0';
+        value = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit))).ok_or(TOO_LARGE)?;
+        if value > READING_WH_MAX {
+            return Err(TOO_LARGE);
+        }
+    }
+    let value = i64::try_from(value).map_err(|_| TOO_LARGE)?;
+    Ok(sign * value)
+}
+
+/// Hands each row of `input` to `sink`, in order.
+///
+/// # Errors
+/// If the input as a whole cannot be read, or whatever `sink` gives.
+pub(crate) fn read_rows<E>(
+    input: impl Read,
+    format: Format,
+    zone: &ZoneOfTimes,
+    sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
+) -> Result<(), InputFault<E>> {
+    match format {
+        Format::Csv => read_csv(input, zone, sink),
+        Format::Json => read_json(input, zone, sink),
+    }
+}
+
+fn read_csv<E>(
+    input: impl Read,
+    zone: &ZoneOfTimes,
+    sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
+) -> Result<(), InputFault<E>> {
+    let bad = |rule: String| InputFault::Bad { field: "body".to_owned(), rule };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::None).from_reader(input);
+    let headers = reader.byte_headers().map_err(|error| bad(format!("cannot be read as CSV: {error}")))?;
+    let names: Vec<String> = headers.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    let names: Vec<&str> = names.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
+    let place = |field: &str| names.iter().position(|name| *name == field);
+    let known = [DEVICE_ID, START, END, USAGE, GROSS_NET, QUALITY];
+    if let Some(odd) = names.iter().find(|name| !known.contains(name) && !PASSED_OVER.contains(name)) {
+        let odd: String = odd.chars().take(64).collect();
+        return Err(InputFault::Bad { field: odd, rule: "is not a column of readings".to_owned() });
+    }
+    for field in &known[..5] {
+        if place(field).is_none() {
+            return Err(InputFault::Bad { field: (*field).to_owned(), rule: "the column is missing".to_owned() });
+        }
+    }
+    let places = known.map(place);
+    let mut record = csv::ByteRecord::new();
+    loop {
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => return Err(bad(format!("cannot be read further: {error}"))),
+        }
+        let row = csv_row(&record, places, names.len(), zone);
+        sink(row).map_err(InputFault::Sink)?;
+    }
+}
+
+fn csv_row(
+    record: &csv::ByteRecord,
+    places: [Option<usize>; 6],
+    columns: usize,
+    zone: &ZoneOfTimes,
+) -> Result<Reading, RowFault> {
+    let whole_row = |rule: &str| RowFault { field: "row", rule: rule.to_owned(), device_id: None, start: None };
+    if record.len() != columns {
+        return Err(whole_row(&format!("has {} fields where the header has {columns}", record.len())));
+    }
+    if record.as_slice().len() > ROW_CHARS_MAX {
+        return Err(whole_row("is longer than 4,096 characters"));
+    }
+    if std::str::from_utf8(record.as_slice()).is_err() {
+        return Err(whole_row("is not UTF-8"));
+    }
+    let text = |place: Option<usize>| place.and_then(|p| record.get(p)).and_then(|b| std::str::from_utf8(b).ok());
+    let [device_id, start, end, usage, gross_net, quality] = places.map(text);
+    reading_of(&Fields { device_id, start, end, usage, gross_net, quality }, zone)
+}
+
+/// One record, its values as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonRow<'t> {
+    #[serde(borrow)]
+    device_id: Option<&'t RawValue>,
+    #[serde(borrow)]
+    interval_start_datetime: Option<&'t RawValue>,
+    #[serde(borrow)]
+    interval_end_datetime: Option<&'t RawValue>,
+    #[serde(borrow)]
+    interval_usage: Option<&'t RawValue>,
+    #[serde(borrow)]
+    gross_net_indicator: Option<&'t RawValue>,
+    #[serde(borrow)]
+    quality: Option<&'t RawValue>,
+    #[serde(borrow, rename = "id")]
+    _id: Option<&'t RawValue>,
+    #[serde(borrow, rename = "created_at")]
+    _created_at: Option<&'t RawValue>,
+    #[serde(borrow, rename = "is_deleted")]
+    _is_deleted: Option<&'t RawValue>,
+}
+
+fn json_row(text: &str, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
+    let whole_row = |rule: String| RowFault { field: "row", rule, device_id: None, start: None };
+    if text.len() > ROW_CHARS_MAX {
+        return Err(whole_row("is longer than 4,096 characters".to_owned()));
+    }
+    let row: JsonRow<'_> = serde_json::from_str(text).map_err(|error| whole_row(format!("is not a reading: {error}")))?;
+    json_fields(
+        [
+            row.device_id,
+            row.interval_start_datetime,
+            row.interval_end_datetime,
+            row.interval_usage,
+            row.gross_net_indicator,
+            row.quality,
+        ],
+        zone,
+    )
+}
+
+fn json_fields(values: [Option<&RawValue>; 6], zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
+    let texts = values.map(|value| value.and_then(|raw| scalar(raw.get())));
+    let text = |index: usize| texts[index].as_deref();
+    let fields = Fields {
+        device_id: text(0),
+        start: text(1),
+        end: text(2),
+        usage: text(3),
+        gross_net: text(4),
+        quality: text(5),
+    };
+    reading_of(&fields, zone)
+}
+
+/// The text of a string, or a number as it is written; nothing for null, and the raw text for what is neither.
+fn scalar(raw: &str) -> Option<String> {
+    if raw == "null" {
+        return None;
+    }
+    if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { Some(raw.to_owned()) }
+}
+
+fn read_json<E>(
+    input: impl Read,
+    zone: &ZoneOfTimes,
+    sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
+) -> Result<(), InputFault<E>> {
+    let mut failed = None;
+    let mut deserializer = serde_json::Deserializer::from_reader(std::io::BufReader::new(input));
+    let rows = Rows { zone, sink, failed: &mut failed };
+    let read = rows.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    match (failed, read) {
+        (Some(error), _) => Err(InputFault::Sink(error)),
+        (None, Ok(())) => Ok(()),
+        (None, Err(error)) => Err(InputFault::Bad { field: "body".to_owned(), rule: format!("is not readings: {error}") }),
+    }
+}
+
+/// Takes an array of records one by one, or an object of columns.
+struct Rows<'s, E> {
+    zone: &'s ZoneOfTimes,
+    sink: &'s mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
+    failed: &'s mut Option<E>,
+}
+
+impl<'de, E> DeserializeSeed<'de> for Rows<'_, E> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<E> Rows<'_, E> {
+    fn give<F: serde::de::Error>(&mut self, row: Result<Reading, RowFault>) -> Result<(), F> {
+        (self.sink)(row).map_err(|error| {
+            *self.failed = Some(error);
+            F::custom("stopped")
+        })
+    }
+}
+
+impl<'de, E> Visitor<'de> for Rows<'_, E> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of readings or an object of columns")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(row) = rows.next_element::<Box<RawValue>>()? {
+            let row = json_row(row.get(), self.zone);
+            self.give(row)?;
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(mut self, mut columns: A) -> Result<(), A::Error> {
+        use serde::de::Error as _;
+        let mut found: BTreeMap<&'static str, Vec<Box<RawValue>>> = BTreeMap::new();
+        while let Some(name) = columns.next_key::<String>()? {
+            let known = [DEVICE_ID, START, END, USAGE, GROSS_NET, QUALITY];
+            let column: Column = columns.next_value()?;
+            match known.into_iter().find(|field| *field == name) {
+                Some(field) => {
+                    found.insert(field, column.0);
+                }
+                None if PASSED_OVER.contains(&name.as_str()) => {}
+                None => return Err(A::Error::custom(format_args!("{name:?} is not a column of readings"))),
+            }
+        }
+        let rows = found.get(DEVICE_ID).map_or(0, Vec::len);
+        if rows > COLUMN_ROWS_MAX {
+            return Err(A::Error::custom("columns hold at most 100,000 rows; send an array or CSV"));
+        }
+        if let Some((name, column)) = found.iter().find(|(_, column)| column.len() != rows) {
+            let text = format!("{name:?} has {} rows where \"device_id\" has {rows}", column.len());
+            return Err(A::Error::custom(text));
+        }
+        for row in 0..rows {
+            let value = |field| found.get(field).and_then(|column| column.get(row)).map(AsRef::as_ref);
+            let row = json_fields([DEVICE_ID, START, END, USAGE, GROSS_NET, QUALITY].map(value), self.zone);
+            self.give(row)?;
+        }
+        Ok(())
+    }
+}
+
+/// One column: a list, or an object from row numbers to values.
+struct Column(Vec<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Column {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Values;
+        impl<'de> Visitor<'de> for Values {
+            type Value = Column;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of values or an object from row numbers to values")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Column, A::Error> {
+                let mut column = Vec::new();
+                while let Some(value) = values.next_element()? {
+                    column.push(value);
+                }
+                Ok(Column(column))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut values: A) -> Result<Column, A::Error> {
+                let mut rows: BTreeMap<u64, Box<RawValue>> = BTreeMap::new();
+                while let Some((row, value)) = values.next_entry::<String, Box<RawValue>>()? {
+                    let row = row.parse().map_err(|_| serde::de::Error::custom("row numbers are whole"))?;
+                    rows.insert(row, value);
+                }
+                Ok(Column(rows.into_values().collect()))
+            }
+        }
+        deserializer.deserialize_any(Values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str, format: Format) -> Result<Vec<Result<Reading, RowFault>>, String> {
+        let mut found = Vec::new();
+        let read = read_rows::<()>(text.as_bytes(), format, &ZoneOfTimes::default(), &mut |row| {
+            found.push(row);
+            Ok(())
+        });
+        match read {
+            Ok(()) => Ok(found),
+            Err(InputFault::Bad { field, rule }) => Err(format!("{field}: {rule}")),
+            Err(InputFault::Sink(())) => Err("sink".to_owned()),
+        }
+    }
+
+    const HEADER: &str =
+        "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator\n";
+
+    #[test]
+    fn all_forms_give_the_same_reading() {
+        let csv = format!("{HEADER}3,2026-01-01 00:00:00,2026-01-01T01:00:00Z,5000000.9,net\n");
+        let records = r#"[{"device_id":"3","interval_start_datetime":"2026-01-01T00:00:00","interval_end_datetime":
+            "2026-01-01T02:00:00+01:00","interval_usage":5000000.9,"gross_net_indicator":"NET","created_at":null}]"#;
+        let columns = r#"{"device_id":[3],"interval_start_datetime":["2026-01-01"],"interval_end_datetime":
+            ["2026-01-01T01:00Z"],"interval_usage":["5.0000009e6"],"gross_net_indicator":["NET"]}"#;
+        let indexed = r#"{"device_id":{"0":3.0},"interval_start_datetime":{"0":"2026-01-01"},"interval_end_datetime":
+            {"0":"2026-01-01T01:00Z"},"interval_usage":{"0":5000000.9},"gross_net_indicator":{"0":"NET"}}"#;
+        let expected = rows(&csv, Format::Csv).unwrap();
+        assert_eq!(expected[0].as_ref().unwrap().energy_wh, 5_000_000);
+        for text in [records, columns, indexed] {
+            assert_eq!(rows(text, Format::Json).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn energy_is_rounded_towards_zero_once_and_exactly() {
+        for (text, wh) in [
+            ("0", Ok(0)),
+            ("12.9", Ok(12)),
+            ("-12.9", Ok(-12)),
+            ("5000000.0", Ok(5_000_000)),
+            ("1.5e3", Ok(1_500)),
+            ("1e-3", Ok(0)),
+            (".5", Ok(0)),
+            ("9000000000000000", Ok(9_000_000_000_000_000)),
+            ("9000000000000001", Err(())),
+            ("1e400", Err(())),
+            ("NaN", Err(())),
+            ("1,5", Err(())),
+            ("", Err(())),
+            (".", Err(())),
+            ("--1", Err(())),
+        ] {
+            assert_eq!(energy(text).map_err(|_| ()), wh, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_row_names_its_field_and_leaves_its_neighbours_alone() {
+        let good = "1,2026-01-01T00:00Z,2026-01-01T01:00Z,5,NET\n";
+        for (bad, field) in [
+            ("x,2026-01-01T00:00Z,2026-01-01T01:00Z,5,NET", "device_id"),
+            (",2026-01-01T00:00Z,2026-01-01T01:00Z,5,NET", "device_id"),
+            ("1,yesterday,2026-01-01T01:00Z,5,NET", "interval_start_datetime"),
+            ("1,2026-01-01T01:00Z,2026-01-01T01:00Z,5,NET", "interval_end_datetime"),
+            ("1,2026-01-01T00:00Z,2026-01-01T01:00Z,five,NET", "interval_usage"),
+            ("1,2026-01-01T00:00Z,2026-01-01T01:00Z,5,GROS", "gross_net_indicator"),
+            ("1,2026-01-01T00:00Z,2026-01-01T01:00Z,5", "row"),
+        ] {
+            let found = rows(&format!("{HEADER}{good}{bad}\n{good}"), Format::Csv).unwrap();
+            assert_eq!(found.len(), 3, "{bad}");
+            assert_eq!(found[1].as_ref().unwrap_err().field, field, "{bad}");
+            assert!(found[0].is_ok() && found[2].is_ok(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_readings_at_all_is_refused_as_a_whole() {
+        for (text, format) in [
+            ("device_id,interval_usage\n1,2\n", Format::Csv),
+            ("device_id;interval_usage\n", Format::Csv),
+            ("{\"device_id\":[1],\"colour\":[2]}", Format::Json),
+            ("{\"device_id\":[1,2],\"interval_usage\":[2]}", Format::Json),
+            ("[1,2", Format::Json),
+            ("17", Format::Json),
+            ("", Format::Json),
+        ] {
+            assert!(rows(text, format).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_hours_of_a_clock_change_are_refused_unless_told_apart() {
+        let london = ZoneOfTimes::named("Europe/London").unwrap();
+        let at = |text: &str| parse_instant(text, &london).map(|t| t.to_string());
+        assert_eq!(at("2026-07-01 12:00"), Ok("2026-07-01T11:00:00Z".to_owned()));
+        assert!(at("2026-03-29 01:30").is_err(), "does not exist");
+        assert!(at("2026-10-25 01:30").is_err(), "exists twice");
+        assert_eq!(at("2026-10-25T01:30:00+01:00"), Ok("2026-10-25T00:30:00Z".to_owned()));
+        assert!(ZoneOfTimes::named("Europe/Atlantis").is_none());
+    }
+}

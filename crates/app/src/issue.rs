@@ -1,0 +1,387 @@
+//! Certificates are issued for a period and many devices: a job, cut into chunks of bounded size, each one action.
+//!
+//! A chunk is a stretch of time over a group of devices. Where the job stands is written with each chunk, so a job that was
+//! stopped goes on where it was, and one that two processes resume is done once.
+
+use crate::job::{Cursor, JobStep, JobView, NewJob, Progress};
+use crate::work::{Beside, Done, Pending};
+use crate::{Caller, Error, Registry};
+use domain::action::IssueChunk;
+use domain::{Actor, Capability, Command, DeviceId, JobId, MetadataId, Outcome, Refusal, UserId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::PoisonError;
+use std::time::Duration;
+use store::job::{Job, JobKind, JobState};
+
+/// Readings of one chunk: it holds the writer for well under 100 ms.
+pub(crate) const CHUNK_READINGS_MAX: usize = 5_000;
+/// Devices of one group; even at an interval of a minute a chunk stays bounded.
+const GROUP_DEVICES_MAX: usize = 5_000;
+/// Devices that one request names.
+pub const DEVICES_MAX: usize = 100_000;
+/// Readings that a dry run looks at.
+pub const ISSUE_DRY_RUN_READINGS_MAX: i64 = 1_000_000;
+/// The shortest stretch of time of a chunk, which is the shortest interval.
+const STRETCH_MIN: SignedDuration = SignedDuration::from_mins(1);
+const STRETCH_FIRST: SignedDuration = SignedDuration::from_hours(24);
+const STRETCH_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// Jobs that run in this process at once; more are answered as busy.
+const JOBS_MAX: usize = 4;
+/// How long a job waits when another process is at it, before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// After so long without progress, a submission of readings is taken to be gone.
+const GONE_AFTER: Duration = Duration::from_mins(1);
+
+/// What is to be issued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueRequest {
+    pub metadata_id: MetadataId,
+    /// Readings that start at or after this.
+    pub from: Timestamp,
+    /// Readings that start before this.
+    pub to: Timestamp,
+    /// All production devices if there are none.
+    pub device_ids: Vec<DeviceId>,
+}
+
+impl Registry {
+    /// Starts an issue job on behalf of the caller. It goes on after this returns, and after a restart. Blocks.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`], [`Refusal::MetadataMissing`], [`Refusal::DeviceMissing`], [`Refusal::TooMany`];
+    /// [`Error::Busy`] if too many jobs run.
+    pub fn issue(&self, caller: &Caller, request: IssueRequest) -> Result<JobId, Error> {
+        self.issue_as(Actor::User(caller.user_id), caller.may(Capability::Issue), request)
+    }
+
+    /// As [`issue`](Self::issue), for the operator at the console.
+    pub fn issue_as_operator(&self, request: IssueRequest) -> Result<JobId, Error> {
+        self.issue_as(Actor::Operator, true, request)
+    }
+
+    fn issue_as(&self, actor: Actor, may: bool, request: IssueRequest) -> Result<JobId, Error> {
+        let request = self.checked(may, request)?;
+        if self.jobs_running() >= JOBS_MAX {
+            return Err(Error::Busy);
+        }
+        let new = NewJob {
+            kind: JobKind::Issue,
+            user_id: UserId(actor.code()),
+            request: serde_json::to_string(&request).map_err(|_| Error::Internal)?,
+            progress: Progress::default(),
+        };
+        let id = match self.beside(Beside::CreateJob(new))?.wait()?.done {
+            Done::Job(id) => id,
+            other => unreachable!("creating a job gave {other:?}"),
+        };
+        self.start_job(id);
+        Ok(id)
+    }
+
+    /// What an issue job would come to, without a job and without a change. Blocks.
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue); [`Error::TooMuch`] above [`ISSUE_DRY_RUN_READINGS_MAX`] readings.
+    pub fn dry_run_issue(&self, caller: &Caller, request: IssueRequest) -> Result<JobView, Error> {
+        let request = self.checked(caller.may(Capability::Issue), request)?;
+        let devices: Vec<i64> = request.device_ids.iter().map(|id| id.0).collect();
+        let most = ISSUE_DRY_RUN_READINGS_MAX + 1;
+        let total =
+            self.read_primary(|c| store::measurement::count(c, &devices, request.from, request.to, most))?;
+        if total >= most {
+            let text = format!("a dry run looks at up to {ISSUE_DRY_RUN_READINGS_MAX} readings; choose a shorter period");
+            return Err(Error::TooMuch(text));
+        }
+        let now = self.now();
+        let mut progress = Progress { total: u64::try_from(total).unwrap_or(0), ..Progress::default() };
+        let mut walk = Walk::start(request, None);
+        while let Some(chunk) = walk.next(self)? {
+            let (answer, _) = self.dry_run(caller, &Command::Issue(chunk.command.clone()))?;
+            if let Outcome::Issue(issue) = answer.outcome() {
+                progress.done += u64::try_from(issue.readings).unwrap_or(0);
+                progress.absorb_issue(&issue);
+            }
+        }
+        progress.bundle_ids.clear();
+        let (user_id, state) = (caller.user_id, JobState::Done);
+        Ok(JobView { id: None, kind: JobKind::Issue, user_id, state, progress, created_at: now, updated_at: now })
+    }
+
+    /// The request with its devices spelled out, in order, and everything it names known.
+    fn checked(&self, may: bool, mut request: IssueRequest) -> Result<IssueRequest, Error> {
+        if !may {
+            let (roles, _) = Capability::Issue.roles();
+            let names: Vec<&str> = roles.iter().map(domain::Role::name).collect();
+            return Err(Refusal::Forbidden { needs: format!("the role {}", names.join(" or ")) }.into());
+        }
+        request.device_ids.sort_unstable();
+        request.device_ids.dedup();
+        if request.device_ids.len() > DEVICES_MAX {
+            return Err(Refusal::TooMany { field: "device_ids", max: DEVICES_MAX }.into());
+        }
+        let asked: Vec<i64> = request.device_ids.iter().map(|id| id.0).collect();
+        let metadata_id = request.metadata_id;
+        let (has_metadata, devices) = self.read_primary(|connection| {
+            let metadata = store::metadata::by_id(connection, metadata_id)?;
+            let devices = if asked.is_empty() {
+                store::device::production_ids(connection)?
+            } else {
+                let mut found: Vec<_> = store::device::by_ids(connection, &asked)?;
+                found.retain(|device| !device.is_deleted);
+                found.sort_unstable_by_key(|device| device.id);
+                found.into_iter().map(|device| device.id).collect()
+            };
+            Ok((metadata.is_some(), devices))
+        })?;
+        if !has_metadata {
+            return Err(Refusal::MetadataMissing { metadata_id }.into());
+        }
+        if !request.device_ids.is_empty()
+            && let Some(missing) = request.device_ids.iter().find(|id| devices.binary_search(id).is_err())
+        {
+            return Err(Refusal::DeviceMissing { device_id: *missing }.into());
+        }
+        request.device_ids = devices;
+        Ok(request)
+    }
+
+    fn jobs_running(&self) -> usize {
+        let mut jobs = self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.retain(|job| !job.is_finished());
+        jobs.len()
+    }
+
+    fn start_job(&self, id: JobId) {
+        let weak = std::sync::Arc::downgrade(&self.0);
+        let body = move || {
+            // Held only while a step is carried out would be better still; a closing registry is seen at each step.
+            let Some(inner) = weak.upgrade() else { return };
+            Registry(inner).run_issue(id);
+        };
+        match std::thread::Builder::new().name(format!("job {id}")).spawn(body) {
+            Ok(thread) => self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
+            Err(error) => tracing::error!(job = id.0, %error, "no thread for a job; it goes on at the next start"),
+        }
+    }
+
+    /// Goes on with what a process left running.
+    pub(crate) fn resume_jobs(&self) {
+        let left = match self.read_primary(store::job::running) {
+            Ok(left) => left,
+            Err(error) => {
+                tracing::error!(%error, "jobs left running cannot be read; they go on at the next start");
+                return;
+            }
+        };
+        for job in left {
+            tracing::info!(job = job.id.0, "a job was left running");
+            match job.kind {
+                JobKind::Issue => self.start_job(job.id),
+                JobKind::Readings => self.watch_submission(job),
+            }
+        }
+    }
+
+    /// A submission that does not move on is over: its input went with the process that read it.
+    fn watch_submission(&self, job: Job) {
+        let weak = std::sync::Arc::downgrade(&self.0);
+        let body = move || {
+            let until = std::time::Instant::now() + GONE_AFTER;
+            while std::time::Instant::now() < until {
+                std::thread::sleep(LOOK_AGAIN.min(Duration::from_millis(200)));
+                let Some(inner) = weak.upgrade() else { return };
+                if Registry(inner).is_closing() {
+                    return;
+                }
+            }
+            let Some(inner) = weak.upgrade() else { return };
+            let registry = Registry(inner);
+            let is_gone = registry.job_state(job.id).is_ok_and(|now| now.position == job.position);
+            if is_gone {
+                registry.end_left_submission(job.id);
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("left jobs".to_owned()).spawn(body) {
+            tracing::error!(%error, "no thread to watch a submission that was left");
+        }
+    }
+
+    fn run_issue(&self, id: JobId) {
+        match self.try_issue(id) {
+            Ok(()) | Err(Error::Unavailable) if self.is_closing() => {}
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(job = id.0, %error, "an issue job failed");
+                let ended = Beside::EndJob { id, state: JobState::Failed, error: Some(error.to_string()) };
+                if let Err(error) = self.beside(ended).and_then(Pending::wait) {
+                    tracing::warn!(job = id.0, %error, "the end of a job could not be written");
+                }
+            }
+        }
+    }
+
+    /// Steps until the job is done. Where another process has moved the job on, follows it.
+    fn try_issue(&self, id: JobId) -> Result<(), Error> {
+        'again: loop {
+            let job = self.job_state(id)?;
+            if job.state != JobState::Running {
+                return Ok(());
+            }
+            let mut steps = IssueSteps::of(self, &job)?;
+            while !self.is_closing() {
+                let Some((command, step)) = steps.next(self)? else { return Ok(()) };
+                let work = self.act(crate::job::actor_of(job.user_id), command, steps.request.clone(), Some(step));
+                match self.queue_waiting(work)?.wait() {
+                    Ok(answer) => steps.note(answer.outcome()),
+                    Err(Error::Refused(Refusal::JobMoved)) => {
+                        std::thread::sleep(LOOK_AGAIN);
+                        continue 'again;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            return Ok(());
+        }
+    }
+}
+
+/// The steps of one job that are left.
+struct IssueSteps {
+    job: JobId,
+    position: i64,
+    done: u64,
+    total: u64,
+    request: String,
+    walk: Walk,
+    is_over: bool,
+}
+
+impl IssueSteps {
+    fn of(registry: &Registry, job: &Job) -> Result<Self, Error> {
+        let unreadable = |error| {
+            tracing::error!(job = job.id.0, %error, "a job cannot be read");
+            Error::Internal
+        };
+        let asked: IssueRequest = serde_json::from_str(&job.request).map_err(unreadable)?;
+        let progress: Progress = serde_json::from_str(&job.progress).map_err(unreadable)?;
+        let devices: Vec<i64> = asked.device_ids.iter().map(|id| id.0).collect();
+        let total = match progress.total {
+            0 => registry.read_primary(|c| store::measurement::count(c, &devices, asked.from, asked.to, i64::MAX))?,
+            known => i64::try_from(known).unwrap_or(i64::MAX),
+        };
+        let request = serde_json::json!({
+            "job": job.id, "metadata_id": asked.metadata_id, "from": asked.from, "to": asked.to,
+        });
+        Ok(Self {
+            job: job.id,
+            position: job.position,
+            done: progress.done,
+            total: u64::try_from(total).unwrap_or(0),
+            request: request.to_string(),
+            walk: Walk::start(asked, progress.cursor),
+            is_over: false,
+        })
+    }
+
+    fn next(&mut self, registry: &Registry) -> Result<Option<(Command, JobStep)>, Error> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let found = self.walk.next(registry)?;
+        let is_last = found.is_none();
+        self.is_over = is_last;
+        let (command, readings) = match found {
+            Some(chunk) => (chunk.command, chunk.readings),
+            None => (self.walk.nothing(), 0),
+        };
+        let step = JobStep {
+            job: self.job,
+            position: self.position,
+            done: self.done + readings,
+            total: self.total,
+            cursor: Some(self.walk.cursor),
+            is_last,
+        };
+        Ok(Some((Command::Issue(command), step)))
+    }
+
+    fn note(&mut self, outcome: Outcome) {
+        if let Outcome::Issue(issue) = outcome {
+            self.done += u64::try_from(issue.readings).unwrap_or(0);
+        }
+        self.position += 1;
+    }
+}
+
+/// A walk over groups of devices, and for each over time, in chunks of bounded size.
+struct Walk {
+    request: IssueRequest,
+    cursor: Cursor,
+    stretch: SignedDuration,
+}
+
+struct WalkedChunk {
+    command: IssueChunk,
+    readings: u64,
+}
+
+impl Walk {
+    fn start(request: IssueRequest, cursor: Option<Cursor>) -> Self {
+        let cursor = cursor.unwrap_or(Cursor { group: 0, from: request.from });
+        Self { request, cursor, stretch: STRETCH_FIRST }
+    }
+
+    /// The next chunk that has readings; the cursor then stands behind it. `None` at the end.
+    fn next(&mut self, registry: &Registry) -> Result<Option<WalkedChunk>, Error> {
+        loop {
+            let Some(group) = self.request.device_ids.chunks(GROUP_DEVICES_MAX).nth(self.cursor.group) else {
+                return Ok(None);
+            };
+            let group = group.to_vec();
+            let devices: Vec<i64> = group.iter().map(|id| id.0).collect();
+            let (from, end) = (self.cursor.from, self.request.to);
+            let extent = registry.read_primary(|c| store::measurement::extent(c, &devices, from, end))?;
+            let Some((first, _)) = extent else {
+                self.cursor = Cursor { group: self.cursor.group + 1, from: self.request.from };
+                continue;
+            };
+            let (to, readings) = self.fit(registry, &devices, first, end)?;
+            let command = IssueChunk { metadata_id: self.request.metadata_id, devices: group, from: first, to };
+            self.cursor.from = to;
+            return Ok(Some(WalkedChunk { command, readings }));
+        }
+    }
+
+    /// The end of the stretch from `from` on that holds about as many readings as a chunk may.
+    fn fit(
+        &mut self,
+        registry: &Registry,
+        devices: &[i64],
+        from: Timestamp,
+        end: Timestamp,
+    ) -> Result<(Timestamp, u64), Error> {
+        let most = i64::try_from(CHUNK_READINGS_MAX).unwrap_or(i64::MAX);
+        loop {
+            let to = from.checked_add(self.stretch).unwrap_or(end).min(end);
+            let count = registry.read_primary(|c| store::measurement::count(c, devices, from, to, most + 1))?;
+            if count > most && self.stretch > STRETCH_MIN {
+                self.stretch = (self.stretch / 2).max(STRETCH_MIN);
+                continue;
+            }
+            if count < most / 2 && self.stretch < STRETCH_MAX && to < end {
+                self.stretch = (self.stretch * 2).min(STRETCH_MAX);
+                if count < most / 4 {
+                    continue;
+                }
+            }
+            return Ok((to, u64::try_from(count).unwrap_or(0)));
+        }
+    }
+
+    /// An empty chunk, which ends the job.
+    fn nothing(&self) -> IssueChunk {
+        let to = self.request.to;
+        IssueChunk { metadata_id: self.request.metadata_id, devices: Vec::new(), from: to, to }
+    }
+}

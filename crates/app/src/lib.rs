@@ -1,0 +1,39 @@
+//! What users can do with a registry: use cases over one ordered queue.
+//!
+//! [`Registry`] is a handle that is cheap to clone. Changes go through its queue to the one writer thread; reads take a
+//! reader from a pool, on the caller's own thread, and always within the caller's scope. Nothing here is async: who lives
+//! on an async runtime hands reads to blocking threads and awaits [`Pending`] answers.
+
+mod auth;
+mod certificate;
+mod checkpoint;
+mod clock;
+mod error;
+mod import;
+mod issue;
+mod job;
+mod measurement;
+mod register;
+mod registry;
+mod settings;
+mod throttle;
+mod work;
+mod writer;
+
+pub use auth::{Caller, Credentials, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SignedIn, generate_password};
+pub use certificate::{
+    BundlePage, BundleQuery, BundleView, CertificateView, ISSUANCES_PER_QUERY_MAX, Period, QUERY_BUNDLES_MAX,
+    issuance_id, parse_issuance_id,
+};
+pub use clock::Clock;
+pub use error::Error;
+pub use import::{Format, RowFault, ZoneOfTimes, parse_instant};
+pub use issue::{ISSUE_DRY_RUN_READINGS_MAX, IssueRequest};
+pub use job::{JobView, Progress, RefusedReading};
+pub use measurement::{REJECTED_LISTED_MAX, ReadingsReport, RejectedRow};
+pub use register::{AccountView, DeviceView, MetadataView, UserView};
+pub use registry::{Health, OpenError, Registry};
+pub use settings::Settings;
+pub use store::Url;
+pub use store::job::{JobKind, JobState};
+pub use work::{Answer, Done, Pending};

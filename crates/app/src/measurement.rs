@@ -1,0 +1,301 @@
+//! Readings are submitted: read as a stream, cut into chunks, each chunk one action. While one is written the next is read.
+//!
+//! More than one chunk makes a job, so that what was taken is on record if the input ends early.
+
+use crate::import::{Format, InputFault, RowFault, ZoneOfTimes, read_rows};
+use crate::job::{JobStep, NewJob, Progress};
+use crate::work::{Beside, Done, Pending};
+use crate::{Caller, Error, Registry};
+use domain::action::{ReadingsOutcome, SubmitReadings};
+use domain::{
+    Actor, Capability, Command, DeviceId, EventNumber, JobId, Measurement, MeasurementId, Outcome, Reading,
+    ReadingSource, Refusal, Role, UserId,
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Read;
+use store::job::{JobKind, JobState};
+
+/// Rows of one chunk, which is one action.
+const CHUNK_ROWS: usize = 5_000;
+/// Chunks that were queued and not answered yet.
+const CHUNKS_IN_FLIGHT: usize = 3;
+/// How many rows that were not accepted are listed; the rest is counted.
+pub const REJECTED_LISTED_MAX: usize = 10_000;
+
+/// What became of a submission.
+#[derive(Clone, Debug, Default)]
+pub struct ReadingsReport {
+    /// The job that is the record of it, if it was longer than one chunk.
+    pub job: Option<JobId>,
+    pub rows: u64,
+    /// Rows that were new, took the place of earlier values, or stated what was known.
+    pub accepted: u64,
+    pub corrected: u64,
+    pub unchanged: u64,
+    pub rejected: Vec<RejectedRow>,
+    /// How many rows were not accepted, listed or not.
+    pub rejected_total: u64,
+    /// Of the rows that stand.
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    /// Wh per device, of the rows that stand.
+    pub usage: BTreeMap<DeviceId, i128>,
+    pub event_number: Option<EventNumber>,
+}
+
+/// A row that was not accepted. Rows count from 1, without the header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRow {
+    pub row: u64,
+    pub device_id: Option<i64>,
+    pub start: Option<Timestamp>,
+    pub reason: String,
+}
+
+impl Registry {
+    /// Submits all readings of `input` on behalf of the caller; `on_rows` hears how many rows were taken. Blocks.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] for who may not state readings. [`Error::BadInput`] if nothing of the input can be read;
+    /// [`Error::Interrupted`] if that showed later, when whole chunks had been taken.
+    pub fn submit_readings(
+        &self,
+        caller: &Caller,
+        input: impl Read,
+        format: Format,
+        zone: &ZoneOfTimes,
+    ) -> Result<ReadingsReport, Error> {
+        let may = caller.may(Capability::SubmitReadings) || caller.roles.contains(Role::ProductionUser);
+        if !may {
+            let needs = "the role Registry Administrator, Measurement Body or Production User".to_owned();
+            return Err(Refusal::Forbidden { needs }.into());
+        }
+        self.submit_readings_as(Actor::User(caller.user_id), input, format, zone, &mut |_| ())
+    }
+
+    /// As [`submit_readings`](Self::submit_readings), for the operator at the console too.
+    pub fn submit_readings_as(
+        &self,
+        actor: Actor,
+        input: impl Read,
+        format: Format,
+        zone: &ZoneOfTimes,
+        on_rows: &mut dyn FnMut(u64),
+    ) -> Result<ReadingsReport, Error> {
+        let mut intake = Intake {
+            registry: self,
+            actor,
+            report: ReadingsReport::default(),
+            chunk: Chunk::default(),
+            in_flight: VecDeque::new(),
+            sent: 0,
+        };
+        let read = read_rows::<Error>(input, format, zone, &mut |row| {
+            let full = intake.take(row)?;
+            if full {
+                on_rows(intake.report.rows);
+            }
+            Ok(())
+        });
+        match read {
+            Ok(()) => intake.finish(),
+            Err(InputFault::Bad { field, rule }) => Err(intake.give_up(field, rule)),
+            Err(InputFault::Sink(error)) => {
+                intake.end_job(JobState::Failed, &error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// A reading, of the caller's own devices or of any for those who may read everything.
+    pub fn measurement(
+        &self,
+        caller: &Caller,
+        id: MeasurementId,
+        fresh: Option<EventNumber>,
+    ) -> Result<Measurement, Error> {
+        let missing = Error::NotFound { what: "Measurement", id: id.0 };
+        let found = self.read(fresh, |connection| {
+            let Some(measurement) = store::measurement::by_id(connection, id)? else { return Ok(None) };
+            let device = store::device::by_id(connection, measurement.reading.device_id)?;
+            let members = store::user::memberships(connection, &[caller.user_id.0])?;
+            let is_own = device.is_some_and(|d| members.contains(&(caller.user_id, d.account_id)));
+            Ok((is_own || caller.may(Capability::ReadEverything)).then_some(measurement))
+        })?;
+        found.ok_or(missing)
+    }
+}
+
+#[derive(Default)]
+struct Chunk {
+    readings: Vec<Reading>,
+    /// The number of each row in the input.
+    rows: Vec<u64>,
+}
+
+struct Sent {
+    chunk: Chunk,
+    pending: Pending,
+}
+
+struct Intake<'r> {
+    registry: &'r Registry,
+    actor: Actor,
+    report: ReadingsReport,
+    chunk: Chunk,
+    in_flight: VecDeque<Sent>,
+    /// Chunks sent.
+    sent: i64,
+}
+
+impl Intake<'_> {
+    /// Takes a row; says whether a chunk was sent.
+    fn take(&mut self, row: Result<Reading, RowFault>) -> Result<bool, Error> {
+        self.report.rows += 1;
+        match row {
+            Ok(reading) => {
+                if self.chunk.readings.len() == CHUNK_ROWS {
+                    // Only now is it clear that there is more than one chunk.
+                    self.send(false)?;
+                    self.push(reading);
+                    return Ok(true);
+                }
+                self.push(reading);
+            }
+            Err(fault) => {
+                let reason = format!("{} {}", fault.field, fault.rule);
+                let row = self.report.rows;
+                self.reject(RejectedRow { row, device_id: fault.device_id, start: fault.start, reason });
+            }
+        }
+        Ok(false)
+    }
+
+    fn push(&mut self, reading: Reading) {
+        self.chunk.readings.push(reading);
+        self.chunk.rows.push(self.report.rows);
+    }
+
+    fn reject(&mut self, row: RejectedRow) {
+        self.report.rejected_total += 1;
+        if self.report.rejected.len() < REJECTED_LISTED_MAX {
+            self.report.rejected.push(row);
+        }
+    }
+
+    fn send(&mut self, is_last: bool) -> Result<(), Error> {
+        if self.report.job.is_none() && !is_last {
+            self.report.job = Some(self.create_job()?);
+        }
+        while self.in_flight.len() >= CHUNKS_IN_FLIGHT {
+            self.hear()?;
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        let step = self.report.job.map(|job| JobStep {
+            job,
+            position: self.sent,
+            done: self.report.rows,
+            total: 0,
+            cursor: None,
+            is_last,
+        });
+        let request = serde_json::json!({
+            "rows": chunk.readings.len(), "first_row": chunk.rows.first(), "job": self.report.job,
+        });
+        let submission = SubmitReadings { readings: chunk.readings.clone(), source: ReadingSource::Submitted };
+        let command = Command::SubmitReadings(submission);
+        let work = self.registry.act(self.actor, command, request.to_string(), step);
+        let pending = self.registry.queue_waiting(work)?;
+        self.in_flight.push_back(Sent { chunk, pending });
+        self.sent += 1;
+        Ok(())
+    }
+
+    fn create_job(&self) -> Result<JobId, Error> {
+        let user_id = UserId(self.actor.code());
+        let new =
+            NewJob { kind: JobKind::Readings, user_id, request: "{}".to_owned(), progress: Progress::default() };
+        match self.registry.beside(Beside::CreateJob(new))?.wait()?.done {
+            Done::Job(id) => Ok(id),
+            other => unreachable!("creating a job gave {other:?}"),
+        }
+    }
+
+    /// Hears what became of the oldest chunk in flight.
+    fn hear(&mut self) -> Result<(), Error> {
+        let Some(sent) = self.in_flight.pop_front() else { return Ok(()) };
+        let answer = sent.pending.wait()?;
+        self.report.event_number = Some(answer.event_number);
+        match answer.outcome() {
+            Outcome::Readings(outcome) => self.note(&sent.chunk, &outcome),
+            other => unreachable!("submitting readings gave {other:?}"),
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, chunk: &Chunk, outcome: &ReadingsOutcome) {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        self.report.accepted += count(outcome.accepted);
+        self.report.corrected += count(outcome.corrected);
+        self.report.unchanged += count(outcome.unchanged);
+        let mut refused = outcome.refused.iter().peekable();
+        for (place, (reading, row)) in chunk.readings.iter().zip(&chunk.rows).enumerate() {
+            let start = reading.interval.start();
+            if let Some(refusal) = refused.next_if(|refusal| refusal.place == place) {
+                let reason = refusal.refusal.to_string();
+                let device_id = Some(reading.device_id.0);
+                self.reject(RejectedRow { row: *row, device_id, start: Some(start), reason });
+                continue;
+            }
+            let (first, last) = (&mut self.report.first, &mut self.report.last);
+            *first = Some(first.map_or(start, |known| known.min(start)));
+            *last = Some(last.map_or(start, |known| known.max(start)));
+            *self.report.usage.entry(reading.device_id).or_default() += i128::from(reading.energy_wh);
+        }
+    }
+
+    fn finish(mut self) -> Result<ReadingsReport, Error> {
+        if !self.chunk.readings.is_empty() {
+            self.send(true)?;
+        }
+        while !self.in_flight.is_empty() {
+            self.hear()?;
+        }
+        self.report.rejected.sort_by_key(|rejected| rejected.row);
+        Ok(self.report)
+    }
+
+    /// The input cannot be read further. Whole chunks that were sent stay, and the job says so.
+    fn give_up(mut self, field: String, rule: String) -> Error {
+        let Some(job) = self.report.job else { return Error::BadInput { field, rule } };
+        while !self.in_flight.is_empty() {
+            if let Err(error) = self.hear() {
+                return error;
+            }
+        }
+        let rows = self.report.accepted + self.report.corrected + self.report.unchanged;
+        self.end_job(JobState::Interrupted, &format!("{field} {rule}"));
+        Error::Interrupted { job, rows, rule }
+    }
+
+    fn end_job(&self, state: JobState, why: &str) {
+        let Some(id) = self.report.job else { return };
+        let ended = Beside::EndJob { id, state, error: Some(why.to_owned()) };
+        let heard = self.registry.beside(ended).and_then(Pending::wait);
+        if let Err(error) = heard {
+            tracing::warn!(job = id.0, %error, "the end of a job could not be written");
+        }
+    }
+}
+
+impl Registry {
+    /// A process left a submission of readings behind. Its input is gone, so it ends as interrupted.
+    pub(crate) fn end_left_submission(&self, id: JobId) {
+        let error = Some("the registry stopped while the readings came in".to_owned());
+        let ended = Beside::EndJob { id, state: JobState::Interrupted, error };
+        if let Err(error) = self.beside(ended).and_then(Pending::wait) {
+            tracing::warn!(job = id.0, %error, "the end of a job could not be written");
+        }
+    }
+}

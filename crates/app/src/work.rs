@@ -1,0 +1,96 @@
+//! What goes into the queue, and the answer that comes out.
+
+use crate::Error;
+use crate::job::{JobStep, NewJob};
+use domain::seal::Hash;
+use domain::{ActionId, Actor, Command, EventNumber, JobId, Outcome, UserId};
+use jiff::Timestamp;
+use store::job::JobState;
+use store::session::Session;
+use tokio::sync::oneshot;
+
+/// One thing to do, alone or with others in one transaction.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// A command of the ledger; it leaves an action and sealed events.
+    Act(Act),
+    /// Something beside the ledger; it leaves neither.
+    Beside(Beside),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Act {
+    pub actor: Actor,
+    pub command: Command,
+    /// What was asked, as JSON; kept in the action and sealed.
+    pub request: String,
+    pub requested_at: Timestamp,
+    /// The step of a job that this is.
+    pub step: Option<JobStep>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Beside {
+    OpenSession(Session),
+    CloseSession(Hash),
+    /// Sets a password and ends all sessions of the user.
+    ChangePassword { user: UserId, password_hash: String },
+    CreateJob(NewJob),
+    EndJob { id: JobId, state: JobState, error: Option<String> },
+}
+
+impl Work {
+    /// About how many rows it touches: batches are bounded by it.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Beside(_) => 1,
+            Self::Act(act) => match &act.command {
+                Command::Bundles(action) => action.bundles.len(),
+                Command::SubmitReadings(submission) => submission.readings.len(),
+                Command::Issue(_) => crate::issue::CHUNK_READINGS_MAX,
+                Command::CreateUser(_)
+                | Command::CreateOrganisation(_)
+                | Command::CreateAccount(_)
+                | Command::UpdateWhitelist(_)
+                | Command::CreateDevice(_)
+                | Command::ApproveDevice(_)
+                | Command::CreateMetadata(_) => 1,
+            },
+        }
+    }
+}
+
+/// What was carried out, durably.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The event number that the registry had reached. A read that asks for it never sees an older state.
+    pub event_number: EventNumber,
+    pub done: Done,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// A command of the ledger. No action where there was nothing to change, and in a dry run.
+    Acted { action_id: Option<ActionId>, requested_at: Timestamp, completed_at: Timestamp, outcome: Outcome },
+    Job(JobId),
+    Beside,
+}
+
+/// An answer that is still to come. Dropping it does not undo the work.
+#[derive(Debug)]
+pub struct Pending(pub(crate) oneshot::Receiver<Result<Answer, Error>>);
+
+impl Pending {
+    /// Waits on an async runtime.
+    pub async fn answer(self) -> Result<Answer, Error> {
+        self.0.await.unwrap_or(Err(Error::Unavailable))
+    }
+
+    /// Waits on a thread of its own.
+    ///
+    /// # Panics
+    /// On an async runtime.
+    pub fn wait(self) -> Result<Answer, Error> {
+        self.0.blocking_recv().unwrap_or(Err(Error::Unavailable))
+    }
+}

@@ -1,0 +1,481 @@
+//! The writer: takes batches of work in the order of receipt and carries each out in one transaction.
+//!
+//! | phase | round trips | what |
+//! | --- | --- | --- |
+//! | lock | 1 | the ledger's head, so that writers of several processes take turns |
+//! | load | 2 to 8 | what the commands name, in sets |
+//! | decide | 0 | each command in order; the next sees what it did |
+//! | write | 4 to 9 | rows, actions and sealed events, in bulk |
+//! | commit | 1 | once, durably; then each caller hears |
+//!
+//! Invariant: an answer is given only after the commit of its batch. A refusal changes nothing and leaves its neighbours
+//! alone. A database error fails the whole batch and every caller hears it. If the connection is lost during COMMIT, the
+//! database is asked what became of it. After a panic the batch is tried again one by one.
+
+use crate::job::{JobStep, NewJob, Progress};
+use crate::work::{Act, Answer, Beside, Done, Work};
+use crate::{Clock, Error};
+use domain::seal::{self, Entry, Hash, Salt, SealedAction};
+use domain::{
+    Actor, Changes, Command, EventNumber, JobId, Outcome, Refusal, Rules, State, decide, event,
+};
+use jiff::Timestamp;
+use rand::{Rng as _, rngs::StdRng};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
+use std::time::Duration;
+use store::job::{Job, JobState};
+use store::{Connection, Url, action::ActionRow, event::EventRow, head::Head};
+use tokio::sync::oneshot;
+
+/// Works waiting; more are answered as busy.
+pub(crate) const QUEUE_WORKS_MAX: usize = 4_096;
+/// Works of one batch.
+const BATCH_WORKS_MAX: usize = 256;
+/// Rows of one batch, unless its first work alone is larger.
+const BATCH_ROWS_MAX: usize = 20_000;
+/// How often a batch that lost its connection before COMMIT is tried.
+const ATTEMPTS_MAX: usize = 2;
+/// How long the database is asked what became of a COMMIT, and how long between.
+const RECONNECTS_MAX: usize = 20;
+const RECONNECT_AFTER: Duration = Duration::from_millis(250);
+
+pub(crate) struct Queued {
+    pub work: Work,
+    pub reply: oneshot::Sender<Result<Answer, Error>>,
+}
+
+pub(crate) enum Message {
+    Do(Box<Queued>),
+    /// Finish what was queued before, then end.
+    Stop,
+}
+
+pub(crate) struct Writer {
+    pub url: Url,
+    pub clock: Clock,
+    pub rules: Rules,
+    pub random: StdRng,
+    pub connection: Option<Connection>,
+    /// Set by the checkpoint thread: the log should start over between two batches.
+    pub restart_log: Arc<AtomicBool>,
+    /// Works taken from the queue and not yet answered, for those who watch.
+    pub queued: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// What a batch came to, before its commit.
+struct Batch {
+    answers: Vec<Result<Answer, Error>>,
+    /// The last event that it wrote: how its commit is known again.
+    last: Option<(EventNumber, Hash)>,
+}
+
+impl Writer {
+    /// Works until it is told to stop and everything queued before is done.
+    pub(crate) fn run(mut self, messages: &Receiver<Message>) {
+        let mut kept: Option<Box<Queued>> = None;
+        let mut is_stopping = false;
+        while !(is_stopping && kept.is_none()) {
+            let first = match kept.take() {
+                Some(first) => first,
+                None => match messages.recv_timeout(Duration::from_secs(1)) {
+                    Ok(Message::Do(first)) => first,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.restart_log_if_asked();
+                        continue;
+                    }
+                    Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                },
+            };
+            let mut rows = first.work.weight();
+            let mut batch = vec![first];
+            while batch.len() < BATCH_WORKS_MAX && rows < BATCH_ROWS_MAX && !is_stopping {
+                match messages.try_recv() {
+                    Ok(Message::Do(next)) if rows + next.work.weight() > BATCH_ROWS_MAX => {
+                        kept = Some(next);
+                        break;
+                    }
+                    Ok(Message::Do(next)) => {
+                        rows += next.work.weight();
+                        batch.push(next);
+                    }
+                    Ok(Message::Stop) => is_stopping = true,
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+            }
+            self.carry_out(batch);
+            self.restart_log_if_asked();
+        }
+    }
+
+    fn carry_out(&mut self, batch: Vec<Box<Queued>>) {
+        let works: Vec<&Work> = batch.iter().map(|queued| &queued.work).collect();
+        let answers = match catch_unwind(AssertUnwindSafe(|| self.attempt(&works))) {
+            Ok(answers) => answers,
+            Err(_) => self.one_by_one(&works),
+        };
+        self.queued.fetch_sub(batch.len(), Ordering::Relaxed);
+        for (queued, answer) in batch.into_iter().zip(answers) {
+            // A caller that has gone away does not want to know.
+            let _: Result<_, _> = queued.reply.send(answer);
+        }
+    }
+
+    /// After a panic: each work alone, so that only the one that causes it is refused.
+    fn one_by_one(&mut self, works: &[&Work]) -> Vec<Result<Answer, Error>> {
+        tracing::error!(works = works.len(), "a batch panicked; its works are tried one by one");
+        self.connection = None;
+        works
+            .iter()
+            .map(|work| {
+                let answer = catch_unwind(AssertUnwindSafe(|| self.attempt(&[work]).pop()));
+                answer.ok().flatten().unwrap_or_else(|| {
+                    self.connection = None;
+                    Err(Error::Internal)
+                })
+            })
+            .collect()
+    }
+
+    /// The batch in one transaction; again if the connection was lost before anything was committed.
+    fn attempt(&mut self, works: &[&Work]) -> Vec<Result<Answer, Error>> {
+        for attempt in 1..=ATTEMPTS_MAX {
+            match self.transact(works) {
+                Ok(answers) => return answers,
+                Err(error) if error.is_disconnected() && attempt < ATTEMPTS_MAX => {
+                    tracing::warn!(%error, "the connection was lost before the commit; trying again");
+                    self.connection = None;
+                }
+                Err(error) => {
+                    self.connection = None;
+                    let error = Error::from(error);
+                    return works.iter().map(|_| Err(error.clone())).collect();
+                }
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    fn transact(&mut self, works: &[&Work]) -> store::Result<Vec<Result<Answer, Error>>> {
+        if self.connection.as_ref().is_none_or(Connection::is_broken) {
+            self.connection = Some(Connection::open(&self.url)?);
+        }
+        let tx = self.connection.as_mut().expect("it was opened just now");
+        tx.begin()?;
+        let mut press = Press { clock: &self.clock, rules: &self.rules, random: &mut self.random };
+        let done = catch_unwind(AssertUnwindSafe(|| press.batch(tx, works)));
+        let batch = match done {
+            Ok(Ok(batch)) => batch,
+            Ok(Err(error)) => {
+                // The first error is the one to tell.
+                let _: store::Result<()> = tx.rollback();
+                return Err(error);
+            }
+            Err(panic) => {
+                let _: store::Result<()> = tx.rollback();
+                std::panic::resume_unwind(panic);
+            }
+        };
+        match tx.commit() {
+            Ok(()) => Ok(batch.answers),
+            Err(error) if error.is_outcome_unknown() => Ok(self.ask_what_became_of(batch)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The connection was lost during COMMIT: the log itself says whether the batch is in it.
+    fn ask_what_became_of(&mut self, batch: Batch) -> Vec<Result<Answer, Error>> {
+        tracing::warn!("the connection was lost during a commit; asking what became of it");
+        self.connection = None;
+        let all = |error: Error| batch.answers.iter().map(|_| Err(error.clone())).collect();
+        let Some((number, leaf)) = batch.last else { return all(Error::OutcomeUnknown) };
+        for _ in 0..RECONNECTS_MAX {
+            let found = Connection::open(&self.url).and_then(|mut connection| {
+                let found = settled_leaf(&mut connection, number)?;
+                self.connection = Some(connection);
+                Ok(found)
+            });
+            match found {
+                Ok(found) if found == Some(leaf) => return batch.answers,
+                Ok(_) => return all(Error::Unavailable),
+                Err(error) => tracing::warn!(%error, "the database is still out of reach"),
+            }
+            std::thread::sleep(RECONNECT_AFTER);
+        }
+        all(Error::OutcomeUnknown)
+    }
+
+    /// Between batches, when the checkpoint thread has copied nearly all of SQLite's log: the rest is copied here.
+    fn restart_log_if_asked(&mut self) {
+        if self.restart_log.swap(false, Ordering::Relaxed)
+            && let Some(connection) = self.connection.as_mut()
+            && let Err(error) = crate::checkpoint::restart(connection)
+        {
+            tracing::warn!(%error, "the write-ahead log could not start over");
+        }
+    }
+}
+
+/// The leaf of an event once the transaction that may have written it is over: taking the head's lock waits for it.
+fn settled_leaf(connection: &mut Connection, number: EventNumber) -> store::Result<Option<Hash>> {
+    connection.transaction(|tx| {
+        store::head::lock(tx)?;
+        store::event::leaf(tx, number)
+    })
+}
+
+/// What one batch needs beside the database.
+struct Press<'w> {
+    clock: &'w Clock,
+    rules: &'w Rules,
+    random: &'w mut StdRng,
+}
+
+/// What the works of a batch leave to be written.
+struct Ledger {
+    head: Head,
+    now: Timestamp,
+    actions: Vec<ActionRow>,
+    events: Vec<EventRow>,
+    jobs: BTreeMap<JobId, Job>,
+    is_head_changed: bool,
+}
+
+impl Press<'_> {
+    fn batch(&mut self, tx: &mut Connection, works: &[&Work]) -> store::Result<Batch> {
+        let head = store::head::lock(tx)?;
+        let now = self.clock.now().max(head.recorded_at);
+        let mut state = load(tx, &head, works)?;
+        let first_event = head.event_number;
+        let jobs = load_jobs(tx, works)?;
+        let mut ledger =
+            Ledger { head, now, actions: Vec::new(), events: Vec::new(), jobs, is_head_changed: false };
+        let mut answers = Vec::with_capacity(works.len());
+        for work in works {
+            answers.push(match work {
+                Work::Act(act) => self.act(&mut ledger, &mut state, act),
+                Work::Beside(beside) => beside_ledger(tx, &mut ledger, beside)?,
+            });
+        }
+        store::batch::write(tx, &state, &ledger.actions, &ledger.events)?;
+        for job in ledger.jobs.values() {
+            store::job::update(tx, job)?;
+        }
+        if ledger.is_head_changed {
+            ledger.head.next = state.next;
+            store::head::save(tx, &ledger.head)?;
+        }
+        let last = (ledger.head.event_number > first_event).then_some((ledger.head.event_number, ledger.head.leaf));
+        let reached = ledger.head.event_number;
+        for answer in answers.iter_mut().flatten() {
+            answer.event_number = reached;
+        }
+        Ok(Batch { answers, last })
+    }
+
+    fn act(&mut self, ledger: &mut Ledger, state: &mut State, act: &Act) -> Result<Answer, Error> {
+        if let Some(step) = &act.step {
+            let job = ledger.jobs.get(&step.job);
+            let is_here = job.is_some_and(|job| job.state == JobState::Running && job.position == step.position);
+            if !is_here {
+                return Err(Refusal::JobMoved.into());
+            }
+        }
+        let (changes, outcome) = decide(state, act.actor, &act.command, ledger.now, self.rules)?;
+        let mut action_id = None;
+        if !changes.is_empty() {
+            let id = state.next.action;
+            state.apply(id, &changes);
+            state.next.action = id.next();
+            self.seal(ledger, act, id, &changes);
+            action_id = Some(id);
+        }
+        if let Some(step) = &act.step {
+            advance(ledger, step, &outcome);
+        }
+        let requested_at = act.requested_at.min(ledger.now);
+        let done = Done::Acted { action_id, requested_at, completed_at: ledger.now, outcome };
+        Ok(Answer { event_number: ledger.head.event_number, done })
+    }
+
+    /// Numbers the events of an action, chains them and grows the tree.
+    fn seal(&mut self, ledger: &mut Ledger, act: &Act, id: domain::ActionId, changes: &Changes) {
+        ledger.is_head_changed = true;
+        ledger.head.recorded_at = ledger.now;
+        let salt = self.salt();
+        let requested_at = act.requested_at.min(ledger.now);
+        let (kind, actor) = (act.command.kind(), act.actor.code());
+        let sealed = SealedAction { id, kind, actor, requested_at, salt: &salt, request: &act.request };
+        let action_hash = seal::action_hash(&sealed);
+        let first_event = ledger.head.event_number.next();
+        for change in changes {
+            let salt = self.salt();
+            let body = event::body_of(change, &salt);
+            let number = ledger.head.event_number.next();
+            let leaf = seal::leaf_hash(&Entry {
+                number,
+                recorded_at: ledger.now,
+                action_id: id,
+                action_hash: &action_hash,
+                entity: byte(body.entity.code()),
+                entity_id: body.entity_id,
+                event_type: byte(body.event_type.code()),
+                salt: &salt,
+                before: &body.before,
+                after: &body.after,
+                previous: &ledger.head.leaf,
+            });
+            ledger.head.event_number = number;
+            ledger.head.leaf = leaf;
+            ledger.head.frontier.append(leaf);
+            ledger.events.push(EventRow { number, recorded_at: ledger.now, action_id: id, body, salt, leaf });
+        }
+        ledger.actions.push(ActionRow {
+            id,
+            kind,
+            actor,
+            account_id: account_of(&act.command),
+            requested_at,
+            completed_at: ledger.now,
+            request: act.request.clone(),
+            salt,
+            hash: action_hash,
+            first_event,
+            last_event: ledger.head.event_number,
+        });
+    }
+
+    fn salt(&mut self) -> Salt {
+        let mut salt = [0; 16];
+        self.random.fill_bytes(&mut salt);
+        salt
+    }
+}
+
+fn byte(code: i64) -> u8 {
+    u8::try_from(code).expect("codes of entities and event types are small")
+}
+
+/// The account that an action starts from.
+fn account_of(command: &Command) -> Option<domain::AccountId> {
+    match command {
+        Command::Bundles(action) => Some(action.source),
+        Command::UpdateWhitelist(update) => Some(update.account_id),
+        Command::CreateDevice(device) => Some(device.account_id),
+        Command::CreateUser(_)
+        | Command::CreateOrganisation(_)
+        | Command::CreateAccount(_)
+        | Command::ApproveDevice(_)
+        | Command::CreateMetadata(_)
+        | Command::SubmitReadings(_)
+        | Command::Issue(_) => None,
+    }
+}
+
+fn acts<'w>(works: &'w [&'w Work]) -> impl Iterator<Item = &'w Act> + Clone {
+    works.iter().filter_map(|work| match work {
+        Work::Act(act) => Some(act),
+        Work::Beside(_) => None,
+    })
+}
+
+fn load(tx: &mut Connection, head: &Head, works: &[&Work]) -> store::Result<State> {
+    let mut state = store::batch::load(tx, head.next, acts(works).map(|act| (act.actor, &act.command)))?;
+    store::batch::load_whitelist_sizes(tx, &mut state, acts(works).map(|act| &act.command))?;
+    Ok(state)
+}
+
+fn load_jobs(tx: &mut Connection, works: &[&Work]) -> store::Result<BTreeMap<JobId, Job>> {
+    let mut jobs = BTreeMap::new();
+    let steps = acts(works).filter_map(|act| act.step.as_ref().map(|step| step.job));
+    let ended = works.iter().filter_map(|work| match work {
+        Work::Beside(Beside::EndJob { id, .. }) => Some(*id),
+        Work::Act(_) | Work::Beside(_) => None,
+    });
+    for id in steps.chain(ended) {
+        if let std::collections::btree_map::Entry::Vacant(place) = jobs.entry(id)
+            && let Some(job) = store::job::by_id(tx, id)?
+        {
+            place.insert(job);
+        }
+    }
+    Ok(jobs)
+}
+
+fn advance(ledger: &mut Ledger, step: &JobStep, outcome: &Outcome) {
+    let now = ledger.now;
+    let job = ledger.jobs.get_mut(&step.job).expect("the step's job was found before");
+    let mut progress: Progress = serde_json::from_str(&job.progress).unwrap_or_default();
+    progress.absorb(step, outcome);
+    job.progress = serde_json::to_string(&progress).expect("progress has no maps with odd keys");
+    job.position += 1;
+    job.updated_at = now;
+    if step.is_last {
+        job.state = JobState::Done;
+    }
+}
+
+/// What leaves no action and no event.
+fn beside_ledger(tx: &mut Connection, ledger: &mut Ledger, beside: &Beside) -> store::Result<Result<Answer, Error>> {
+    let mut done = Done::Beside;
+    match beside {
+        Beside::OpenSession(session) => store::session::insert(tx, session)?,
+        Beside::CloseSession(hash) => store::session::delete(tx, hash)?,
+        Beside::ChangePassword { user, password_hash } => {
+            store::user::set_password(tx, *user, password_hash)?;
+            store::session::delete_of(tx, *user)?;
+        }
+        Beside::CreateJob(new) => {
+            let job = create_job(ledger, new);
+            store::job::insert(tx, &job)?;
+            done = Done::Job(job.id);
+            ledger.jobs.insert(job.id, job);
+        }
+        Beside::EndJob { id, state, error } => {
+            if let Some(job) = ledger.jobs.get_mut(id).filter(|job| job.state == JobState::Running) {
+                let mut progress: Progress = serde_json::from_str(&job.progress).unwrap_or_default();
+                progress.error.clone_from(error);
+                job.progress = serde_json::to_string(&progress).expect("progress has no maps with odd keys");
+                job.state = *state;
+                job.updated_at = ledger.now;
+            }
+        }
+    }
+    Ok(Ok(Answer { event_number: ledger.head.event_number, done }))
+}
+
+fn create_job(ledger: &mut Ledger, new: &NewJob) -> Job {
+    let id = ledger.head.next_job;
+    ledger.head.next_job = id.next();
+    ledger.is_head_changed = true;
+    Job {
+        id,
+        kind: new.kind,
+        user_id: new.user_id,
+        state: JobState::Running,
+        request: new.request.clone(),
+        progress: serde_json::to_string(&new.progress).expect("progress has no maps with odd keys"),
+        position: 0,
+        created_at: ledger.now,
+        updated_at: ledger.now,
+    }
+}
+
+/// Decides a command on the state as `connection` sees it and forgets it: what it *would* do. Ids of what would be made
+/// are those at or above the returned head's.
+pub(crate) fn rehearse(
+    connection: &mut Connection,
+    actor: Actor,
+    command: &Command,
+    now: Timestamp,
+    rules: &Rules,
+) -> store::Result<(Head, Timestamp, Result<(Changes, Outcome), Refusal>)> {
+    let head = store::head::read(connection)?;
+    let now = now.max(head.recorded_at);
+    let mut state = store::batch::load(connection, head.next, std::iter::once((actor, command)))?;
+    store::batch::load_whitelist_sizes(connection, &mut state, std::iter::once(command))?;
+    let decision = decide(&state, actor, command, now, rules);
+    Ok((head, now, decision))
+}

@@ -1,0 +1,141 @@
+//! Commands and the one function that decides them. One file per action holds its rule, with its refusals in order.
+
+mod cancel;
+mod claim;
+mod issue;
+mod lock;
+mod readings;
+mod register;
+mod reserve;
+mod selection;
+mod transfer;
+mod withdraw;
+
+#[cfg(test)]
+mod tests;
+
+pub use claim::PURPOSE_STORAGE;
+pub use issue::{IssueChunk, IssueOutcome, IssueRefused};
+pub use readings::{READINGS_PER_EVENT_MAX, ReadingsOutcome, ReadingsRefused, SubmitReadings};
+pub use register::{NewAccount, NewDevice, NewUser, WhitelistUpdate};
+pub use selection::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed, Portion};
+
+use crate::device::vocabulary;
+use crate::{
+    AccountId, Actor, Changes, DeviceId, MetadataDescription, MetadataId, OrganisationDescription, OrganisationId,
+    Ratio, Refusal, State, UserId, WattHours,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+vocabulary! {
+    /// What was done; in the action, in its events and on the wire.
+    ActionKind {
+        CreateUser = 1 "create_user", CreateOrganisation = 2 "create_organisation", CreateAccount = 3 "create_account",
+        UpdateWhitelist = 4 "update_whitelist", CreateDevice = 5 "create_device", ApproveDevice = 6 "approve_device",
+        CreateMetadata = 7 "create_metadata", SubmitReadings = 8 "submit_readings", Issue = 9 "issue",
+        Transfer = 10 "transfer", Cancel = 11 "cancel", Claim = 12 "claim", Reserve = 13 "reserve", Lock = 14 "lock",
+        Unlock = 15 "unlock", Withdraw = 16 "withdraw",
+    }
+}
+
+/// Something that a user asks of the registry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    CreateUser(NewUser),
+    CreateOrganisation(OrganisationDescription),
+    CreateAccount(NewAccount),
+    UpdateWhitelist(WhitelistUpdate),
+    CreateDevice(NewDevice),
+    ApproveDevice(DeviceId),
+    CreateMetadata(MetadataDescription),
+    SubmitReadings(SubmitReadings),
+    Issue(IssueChunk),
+    Bundles(BundleAction),
+}
+
+impl Command {
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Self::CreateUser(_) => ActionKind::CreateUser,
+            Self::CreateOrganisation(_) => ActionKind::CreateOrganisation,
+            Self::CreateAccount(_) => ActionKind::CreateAccount,
+            Self::UpdateWhitelist(_) => ActionKind::UpdateWhitelist,
+            Self::CreateDevice(_) => ActionKind::CreateDevice,
+            Self::ApproveDevice(_) => ActionKind::ApproveDevice,
+            Self::CreateMetadata(_) => ActionKind::CreateMetadata,
+            Self::SubmitReadings(_) => ActionKind::SubmitReadings,
+            Self::Issue(_) => ActionKind::Issue,
+            Self::Bundles(action) => match action.deed {
+                Deed::Transfer { .. } => ActionKind::Transfer,
+                Deed::Cancel { .. } => ActionKind::Cancel,
+                Deed::Claim => ActionKind::Claim,
+                Deed::Reserve { .. } => ActionKind::Reserve,
+                Deed::Lock { .. } => ActionKind::Lock,
+                Deed::Unlock { .. } => ActionKind::Unlock,
+                Deed::Withdraw { .. } => ActionKind::Withdraw,
+            },
+        }
+    }
+}
+
+/// What came of a command that was not refused.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    User(UserId),
+    Organisation(OrganisationId),
+    Account(AccountId),
+    Device(DeviceId),
+    Metadata(MetadataId),
+    Readings(ReadingsOutcome),
+    Issue(IssueOutcome),
+    /// Every bundle made or changed, and the energy that was acted on, without remainders.
+    Bundles {
+        result: Vec<BundleResult>,
+        total: WattHours,
+    },
+}
+
+/// The registry's own settings, as far as rules need them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Calendar years from the end of production to expiry.
+    pub expiry_years: u8,
+    /// How far above capacity × duration an interval may be issued, e.g. 1.1.
+    pub capacity_margin: Ratio,
+    /// The longest interval of a reading and a certificate; at most an hour.
+    pub interval_max: SignedDuration,
+}
+
+/// Says what `command` of `actor` would change at `now`, or why it is refused.
+///
+/// # Errors
+/// The first rule that says no, in the order documented at each action.
+///
+/// # Panics
+/// If the stored ledger breaks an invariant. Never because of input.
+pub fn decide(
+    state: &State,
+    actor: Actor,
+    command: &Command,
+    now: Timestamp,
+    rules: &Rules,
+) -> Result<(Changes, Outcome), Refusal> {
+    match command {
+        Command::CreateUser(user) => register::user(state, actor, user, now),
+        Command::CreateOrganisation(organisation) => register::organisation(state, actor, organisation, now),
+        Command::CreateAccount(account) => register::account(state, actor, account, now),
+        Command::UpdateWhitelist(update) => register::whitelist(state, actor, update),
+        Command::CreateDevice(device) => register::device(state, actor, device, now),
+        Command::ApproveDevice(device) => register::approve(state, actor, *device),
+        Command::CreateMetadata(metadata) => register::metadata(state, actor, metadata, now),
+        Command::SubmitReadings(readings) => readings::decide(state, actor, readings, now, rules),
+        Command::Issue(chunk) => issue::decide(state, actor, chunk, now, rules),
+        Command::Bundles(action) => selection::decide(state, actor, action, now),
+    }
+}
+
+/// What a chunk of a job states of itself, so that it is carried out once: the metadata it issues under is in its command.
+pub(crate) fn metadata_of(state: &State, id: MetadataId) -> Result<(), Refusal> {
+    if state.metadata.contains_key(&id) { Ok(()) } else { Err(Refusal::MetadataMissing { metadata_id: id }) }
+}

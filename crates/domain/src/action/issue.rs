@@ -1,0 +1,206 @@
+//! Certificates are issued against readings, once. One command issues a chunk of a job; each reading is decided by itself.
+//!
+//! *Issuable* = max(0, accepted reading − Σ live − held), over the bundles of the interval. Refusals of a reading, in
+//! order: device missing, not production, not approved, interval length, future, before operation, estimated, zero, held,
+//! above capacity (Σ live at most capacity × duration × margin), no expiry. A reading that is fully issued is passed over.
+
+use super::{Outcome, Rules, metadata_of};
+use crate::state::IssuePlace;
+use crate::time::{INTERVAL_MIN, expiry};
+use crate::{
+    Actor, AttributesId, Bundle, BundleId, BundleStatus, Capability, CertificateAttributes, CertificateRange, Change,
+    Changes, Device, DeviceId, DeviceKind, EnergyCarrier, Interval, MetadataId, Quality, ReadingRefusal, Refusal,
+    State, WattHours, seal,
+};
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// A part of an issue job: the readings of these devices that start in `from..to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueChunk {
+    pub metadata_id: MetadataId,
+    /// In ascending order, without repetition.
+    pub devices: Vec<DeviceId>,
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IssueOutcome {
+    /// How many readings were looked at.
+    pub readings: usize,
+    /// The bundles that were made: serial ids from the first.
+    pub first_bundle: Option<BundleId>,
+    pub issued: usize,
+    pub quantity: WattHours,
+    pub refused: Vec<IssueRefused>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssueRefused {
+    pub device_id: DeviceId,
+    pub interval: Interval,
+    pub refusal: ReadingRefusal,
+}
+
+pub(super) fn decide(
+    state: &State,
+    actor: Actor,
+    chunk: &IssueChunk,
+    now: Timestamp,
+    rules: &Rules,
+) -> Result<(Changes, Outcome), Refusal> {
+    state.require(actor, Capability::Issue)?;
+    metadata_of(state, chunk.metadata_id)?;
+    let mut press = Press {
+        state,
+        metadata_id: chunk.metadata_id,
+        now,
+        rules,
+        next_bundle: state.next.bundle,
+        next_attributes: state.next.attributes,
+        runs: HashMap::new(),
+        changes: Vec::new(),
+    };
+    let mut outcome = IssueOutcome::default();
+    let window = (chunk.from, DeviceId(i64::MIN))..(chunk.to.max(chunk.from), DeviceId(i64::MIN));
+    for ((_, device_id), place) in state.places.range(window) {
+        if chunk.devices.binary_search(device_id).is_err() {
+            continue;
+        }
+        outcome.readings += 1;
+        match press.issue(*device_id, place) {
+            Ok(None) => {}
+            Ok(Some((id, quantity))) => {
+                outcome.first_bundle.get_or_insert(id);
+                outcome.issued += 1;
+                outcome.quantity = [outcome.quantity, quantity].into_iter().sum();
+            }
+            Err(refusal) => {
+                let interval = place.measurement.reading.interval;
+                outcome.refused.push(IssueRefused { device_id: *device_id, interval, refusal });
+            }
+        }
+    }
+    Ok((press.changes, Outcome::Issue(outcome)))
+}
+
+/// Where a device's certificates go on, within this command.
+#[derive(Clone, Copy)]
+struct Run {
+    next_certificate: u64,
+    attributes: (AttributesId, [u8; 32]),
+}
+
+struct Press<'s> {
+    state: &'s State,
+    metadata_id: MetadataId,
+    now: Timestamp,
+    rules: &'s Rules,
+    next_bundle: BundleId,
+    next_attributes: AttributesId,
+    runs: HashMap<DeviceId, Run>,
+    changes: Changes,
+}
+
+impl Press<'_> {
+    /// Makes the bundle of what is issuable; `None` if all of it was issued before.
+    fn issue(&mut self, id: DeviceId, place: &IssuePlace) -> Result<Option<(BundleId, WattHours)>, ReadingRefusal> {
+        let device = self.state.live_device(id).ok_or(ReadingRefusal::DeviceMissing { device_id: id })?;
+        let Some(quantity) = issuable(device, place, self.now, self.rules)? else { return Ok(None) };
+        let production = place.measurement.reading.interval;
+        let expires_at = expiry(production.end(), self.rules.expiry_years).ok_or(ReadingRefusal::NoExpiry)?;
+        let run = self.run(device);
+        let range = CertificateRange::starting(run.next_certificate, quantity).expect("certificate ids fit 64 bits");
+        let mut bundle = Bundle {
+            id: self.next_bundle,
+            account_id: device.account_id,
+            device_id: id,
+            attributes_id: run.attributes.0,
+            range,
+            production,
+            issued_at: self.now,
+            expires_at,
+            parent_id: None,
+            status: if expires_at <= self.now { BundleStatus::Expired } else { BundleStatus::Active },
+            cancellation: None,
+            hash: [0; 32],
+        };
+        bundle.hash = seal::bundle_hash(&bundle, &run.attributes.1);
+        self.runs.insert(id, Run { next_certificate: range.last() + 1, ..run });
+        self.next_bundle = bundle.id.next();
+        let made = (bundle.id, quantity);
+        self.changes.push(Change::BundleCreated(bundle));
+        Ok(Some(made))
+    }
+
+    /// Where the device's certificates go on; takes a new snapshot of the device where there is none of this version.
+    fn run(&mut self, device: &Device) -> Run {
+        if let Some(run) = self.runs.get(&device.id) {
+            return *run;
+        }
+        let key = (device.id, device.version, self.metadata_id);
+        let attributes = self.state.attributes.get(&key).copied().unwrap_or_else(|| {
+            let mut attributes = CertificateAttributes {
+                id: self.next_attributes,
+                device_id: device.id,
+                device_version: device.version,
+                metadata_id: self.metadata_id,
+                energy_carrier: EnergyCarrier::Electricity,
+                device: device.description.clone(),
+                hash: [0; 32],
+            };
+            attributes.hash = seal::attributes_hash(&attributes);
+            let known = (attributes.id, attributes.hash);
+            self.next_attributes = attributes.id.next();
+            self.changes.push(Change::AttributesCreated(attributes));
+            known
+        });
+        Run { next_certificate: device.next_certificate, attributes }
+    }
+}
+
+/// What may be issued for one reading now; `None` if all of it was.
+fn issuable(
+    device: &Device,
+    place: &IssuePlace,
+    now: Timestamp,
+    rules: &Rules,
+) -> Result<Option<WattHours>, ReadingRefusal> {
+    let reading = &place.measurement.reading;
+    let interval = reading.interval;
+    if device.description.kind != DeviceKind::Production {
+        return Err(ReadingRefusal::NotProduction);
+    }
+    if !device.is_approved {
+        return Err(ReadingRefusal::NotApproved);
+    }
+    if interval.duration() < INTERVAL_MIN || interval.duration() > rules.interval_max {
+        return Err(ReadingRefusal::interval_length(interval, rules.interval_max));
+    }
+    if interval.end() > now {
+        return Err(ReadingRefusal::InFuture { end: interval.end() });
+    }
+    if interval.start() < device.description.operational_date {
+        return Err(ReadingRefusal::BeforeOperation { operational_date: device.description.operational_date });
+    }
+    if reading.quality == Quality::Estimated {
+        return Err(ReadingRefusal::Estimated);
+    }
+    let accepted = WattHours(u64::try_from(reading.energy_wh).unwrap_or(0));
+    if accepted == WattHours::ZERO {
+        return Err(ReadingRefusal::ZeroEnergy);
+    }
+    let rest = accepted.saturating_sub(place.live);
+    let quantity = rest.saturating_sub(place.held);
+    if quantity == WattHours::ZERO {
+        let is_held = rest > WattHours::ZERO;
+        return if is_held { Err(ReadingRefusal::Held { held_wh: place.held }) } else { Ok(None) };
+    }
+    let limit_wh = rules.capacity_margin.of_power(device.description.capacity_watts, interval.micros());
+    let asked_wh: WattHours = [place.live, quantity].into_iter().sum();
+    if asked_wh > limit_wh {
+        return Err(ReadingRefusal::AboveCapacity { asked_wh, limit_wh });
+    }
+    Ok(Some(quantity))
+}

@@ -1,0 +1,24 @@
+//! The issuer withdraws what should not have been issued. What left for another registry stays counted here for ever,
+//! unless its export failed.
+//!
+//! Refusals, in order: forbidden; no reason; then the selection's.
+
+use super::Outcome;
+use super::selection::Selection;
+use crate::bundle::{BundleStep, Mutable};
+use crate::{Actor, Bundle, BundleStatus, Capability, Changes, Refusal};
+
+pub(super) fn decide(
+    selection: &Selection<'_>,
+    actor: Actor,
+    reason: &str,
+    export_failed: bool,
+) -> Result<(Changes, Outcome), Refusal> {
+    selection.state.require(actor, Capability::Issue)?;
+    if reason.trim().is_empty() {
+        return Err(Refusal::ReasonMissing);
+    }
+    let step = if export_failed { BundleStep::WithdrawFailedExport } else { BundleStep::Withdraw };
+    let bundles = selection.bundles(step)?;
+    selection.take(&bundles, |bundle: &Bundle| Mutable { status: BundleStatus::Withdrawn, ..bundle.mutable() })
+}

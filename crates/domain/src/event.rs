@@ -1,0 +1,445 @@
+//! How a change is written into the log: which entity, and what of it was and is, as tagged fields.
+//!
+//! A field is tag (one byte), length (LEB128), value. An integer is the shortest big-endian two's complement, zero being
+//! empty; an instant is an integer of microseconds; a list is its integers, each with its length before it; free text is
+//! its salted hash ([`seal::text_hash`]). An absent field is absent. Names, contacts and secrets never enter. Tags and
+//! codes are for ever; `docs/sealed-log.md` lists them for other implementations.
+
+use crate::bundle::Mutable;
+use crate::device::vocabulary;
+use crate::seal::{self, Salt};
+use crate::{
+    Account, Bundle, CertificateAttributes, Change, Device, IssuanceMetadata, Organisation, Reading, ReadingSource,
+    User,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+vocabulary! {
+    /// What an event is about.
+    Entity {
+        User = 1 "User", Account = 2 "Account", Device = 3 "Device", Measurement = 4 "MeasurementReport",
+        Bundle = 5 "GranularCertificateBundle", Metadata = 6 "IssuanceMetaData", Organisation = 7 "Organisation",
+        Attributes = 8 "CertificateAttributes",
+    }
+}
+
+vocabulary! {
+    /// What happened to it.
+    EventType { Create = 1 "CREATE", Update = 2 "UPDATE", Delete = 3 "DELETE" }
+}
+
+/// An event before it is numbered and sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventBody {
+    pub entity: Entity,
+    pub entity_id: i64,
+    pub event_type: EventType,
+    /// Fields that changed, as they were; empty at a creation.
+    pub before: Vec<u8>,
+    /// Fields as they are now.
+    pub after: Vec<u8>,
+}
+
+/// Fields as they are written.
+struct Fields<'s> {
+    salt: &'s Salt,
+    bytes: Vec<u8>,
+}
+
+impl Fields<'_> {
+    fn raw(&mut self, tag: u8, value: &[u8]) {
+        self.bytes.push(tag);
+        put_length(&mut self.bytes, value.len());
+        self.bytes.extend_from_slice(value);
+    }
+
+    fn integer(&mut self, tag: u8, value: i64) {
+        let bytes = value.to_be_bytes();
+        self.raw(tag, shortest(&bytes));
+    }
+
+    fn count(&mut self, tag: u8, value: u64) {
+        self.integer(tag, i64::try_from(value).expect("counts are kept below 2^63"));
+    }
+
+    fn flag(&mut self, tag: u8, value: bool) {
+        self.integer(tag, i64::from(value));
+    }
+
+    fn instant(&mut self, tag: u8, at: Timestamp) {
+        self.integer(tag, at.as_microsecond());
+    }
+
+    fn text(&mut self, tag: u8, text: &str) {
+        let hash = seal::text_hash(self.salt, text);
+        self.raw(tag, &hash);
+    }
+
+    fn optional_text(&mut self, tag: u8, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(tag, text);
+        }
+    }
+
+    fn list(&mut self, tag: u8, values: impl Iterator<Item = i64>) {
+        let mut list = Vec::new();
+        values.for_each(|value| put_integer(&mut list, value));
+        self.raw(tag, &list);
+    }
+}
+
+/// Without the leading bytes that only repeat the sign.
+fn shortest(bytes: &[u8; 8]) -> &[u8] {
+    let sign = if bytes[0] & 0x80 == 0 { 0x00 } else { 0xff };
+    let mut rest = &bytes[..];
+    while let [first, tail @ ..] = rest {
+        let next_is_same_sign = tail.first().map_or(sign == 0x00, |next| next & 0x80 == sign & 0x80);
+        if *first != sign || !next_is_same_sign {
+            break;
+        }
+        rest = tail;
+    }
+    rest
+}
+
+fn put_integer(out: &mut Vec<u8>, value: i64) {
+    let bytes = value.to_be_bytes();
+    let short = shortest(&bytes);
+    put_length(out, short.len());
+    out.extend_from_slice(short);
+}
+
+fn put_length(out: &mut Vec<u8>, length: usize) {
+    let mut rest = length;
+    loop {
+        let low = u8::try_from(rest & 0x7f).expect("seven bits");
+        rest >>= 7;
+        if rest == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+/// What `change` looks like in the log, with free text hashed under `salt`.
+pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
+    match change {
+        Change::UserCreated { user, accounts, .. } => created(Entity::User, user.id.0, salt, |f| {
+            user_fields(f, user);
+            f.list(user_tag::ACCOUNTS, accounts.iter().map(|a| a.0));
+        }),
+        Change::MemberAdded { user, account } => {
+            let after = fields(salt, |f| f.list(user_tag::ACCOUNTS, std::iter::once(account.0)));
+            updated(Entity::User, user.0, Vec::new(), after)
+        }
+        Change::OrganisationCreated(organisation) => {
+            created(Entity::Organisation, organisation.id.0, salt, |f| organisation_fields(f, organisation))
+        }
+        Change::AccountCreated { account, whitelist } => created(Entity::Account, account.id.0, salt, |f| {
+            account_fields(f, account);
+            f.list(account_tag::WHITELIST, whitelist.iter().map(|a| a.0));
+        }),
+        Change::WhitelistChanged { account, added, removed } => {
+            let before = fields(salt, |f| f.list(account_tag::WHITELIST, removed.iter().map(|a| a.0)));
+            let after = fields(salt, |f| f.list(account_tag::WHITELIST, added.iter().map(|a| a.0)));
+            updated(Entity::Account, account.0, before, after)
+        }
+        Change::DeviceCreated(device) => created(Entity::Device, device.id.0, salt, |f| device_fields(f, device)),
+        Change::DeviceApproved(id) => {
+            let before = fields(salt, |f| f.flag(device_tag::APPROVED, false));
+            let after = fields(salt, |f| f.flag(device_tag::APPROVED, true));
+            updated(Entity::Device, id.0, before, after)
+        }
+        Change::MetadataCreated(metadata) => {
+            created(Entity::Metadata, metadata.id.0, salt, |f| metadata_fields(f, metadata))
+        }
+        Change::AttributesCreated(attributes) => {
+            created(Entity::Attributes, attributes.id.0, salt, |f| attributes_fields(f, attributes))
+        }
+        Change::ReadingsAccepted { first, readings, source } => {
+            created(Entity::Measurement, first.0, salt, |f| readings_fields(f, readings, *source))
+        }
+        Change::ReadingSuperseded { id, by } => {
+            let after = fields(salt, |f| f.integer(measurement_tag::SUPERSEDED_BY, by.0));
+            updated(Entity::Measurement, id.0, Vec::new(), after)
+        }
+        Change::BundleCreated(bundle) => created(Entity::Bundle, bundle.id.0, salt, |f| bundle_fields(f, bundle)),
+        Change::BundleChanged { id, before, after } => {
+            let (was, is) = changed_bundle(salt, before, after);
+            updated(Entity::Bundle, id.0, was, is)
+        }
+    }
+}
+
+fn fields(salt: &Salt, write: impl FnOnce(&mut Fields<'_>)) -> Vec<u8> {
+    let mut fields = Fields { salt, bytes: Vec::with_capacity(96) };
+    write(&mut fields);
+    fields.bytes
+}
+
+fn created(entity: Entity, entity_id: i64, salt: &Salt, write: impl FnOnce(&mut Fields<'_>)) -> EventBody {
+    EventBody { entity, entity_id, event_type: EventType::Create, before: Vec::new(), after: fields(salt, write) }
+}
+
+fn updated(entity: Entity, entity_id: i64, before: Vec<u8>, after: Vec<u8>) -> EventBody {
+    EventBody { entity, entity_id, event_type: EventType::Update, before, after }
+}
+
+/// Tags of a user's fields.
+pub mod user_tag {
+    pub const ROLES: u8 = 1;
+    pub const NAME: u8 = 2;
+    pub const PRIMARY_CONTACT: u8 = 3;
+    pub const ORGANISATION: u8 = 4;
+    /// Accounts joined (after) or left (before).
+    pub const ACCOUNTS: u8 = 5;
+    pub const CREATED_AT: u8 = 6;
+}
+
+fn user_fields(f: &mut Fields<'_>, user: &User) {
+    f.integer(user_tag::ROLES, user.roles.code());
+    f.text(user_tag::NAME, &user.name);
+    f.text(user_tag::PRIMARY_CONTACT, &user.primary_contact);
+    f.optional_text(user_tag::ORGANISATION, user.organisation.as_deref());
+    f.instant(user_tag::CREATED_AT, user.created_at);
+}
+
+/// Tags of an account's fields.
+pub mod account_tag {
+    pub const NAME: u8 = 1;
+    pub const ORGANISATION_ID: u8 = 2;
+    /// Senders added (after) or removed (before).
+    pub const WHITELIST: u8 = 3;
+    pub const CREATED_AT: u8 = 4;
+}
+
+fn account_fields(f: &mut Fields<'_>, account: &Account) {
+    f.text(account_tag::NAME, &account.name);
+    if let Some(id) = account.organisation_id {
+        f.integer(account_tag::ORGANISATION_ID, id.0);
+    }
+    f.instant(account_tag::CREATED_AT, account.created_at);
+}
+
+/// Tags of an organisation's fields.
+pub mod organisation_tag {
+    pub const NAME: u8 = 1;
+    pub const BUSINESS_ID: u8 = 2;
+    pub const PRIMARY_CONTACT: u8 = 3;
+    pub const ADDRESS: u8 = 4;
+    pub const WEBSITE: u8 = 5;
+    pub const CREATED_AT: u8 = 6;
+}
+
+fn organisation_fields(f: &mut Fields<'_>, organisation: &Organisation) {
+    let description = &organisation.description;
+    f.text(organisation_tag::NAME, &description.name);
+    f.text(organisation_tag::BUSINESS_ID, &description.business_id);
+    f.text(organisation_tag::PRIMARY_CONTACT, &description.primary_contact);
+    f.optional_text(organisation_tag::ADDRESS, description.address.as_deref());
+    f.optional_text(organisation_tag::WEBSITE, description.website.as_deref());
+    f.instant(organisation_tag::CREATED_AT, organisation.created_at);
+}
+
+/// Tags of a device's fields.
+pub mod device_tag {
+    pub const ACCOUNT_ID: u8 = 1;
+    pub const NAME: u8 = 2;
+    pub const GRID: u8 = 3;
+    pub const ENERGY_SOURCE: u8 = 4;
+    pub const TECHNOLOGY_TYPE: u8 = 5;
+    pub const OPERATIONAL_DATE: u8 = 6;
+    pub const CAPACITY_WATTS: u8 = 7;
+    pub const PEAK_DEMAND_WATTS: u8 = 8;
+    pub const LOCATION: u8 = 9;
+    pub const METER_DATA_ID: u8 = 10;
+    pub const KIND: u8 = 11;
+    pub const APPROVED: u8 = 12;
+    pub const VERSION: u8 = 13;
+    pub const CREATED_AT: u8 = 14;
+}
+
+fn device_fields(f: &mut Fields<'_>, device: &Device) {
+    let description = &device.description;
+    f.integer(device_tag::ACCOUNT_ID, device.account_id.0);
+    f.text(device_tag::NAME, &description.name);
+    f.text(device_tag::GRID, &description.grid);
+    f.integer(device_tag::ENERGY_SOURCE, description.energy_source.code());
+    f.text(device_tag::TECHNOLOGY_TYPE, &description.technology_type);
+    f.instant(device_tag::OPERATIONAL_DATE, description.operational_date);
+    f.count(device_tag::CAPACITY_WATTS, description.capacity_watts);
+    f.count(device_tag::PEAK_DEMAND_WATTS, description.peak_demand_watts);
+    f.text(device_tag::LOCATION, &description.location);
+    f.optional_text(device_tag::METER_DATA_ID, description.meter_data_id.as_deref());
+    f.integer(device_tag::KIND, description.kind.code());
+    f.flag(device_tag::APPROVED, device.is_approved);
+    f.integer(device_tag::VERSION, device.version);
+    f.instant(device_tag::CREATED_AT, device.created_at);
+}
+
+/// Tags of issuance metadata.
+pub mod metadata_tag {
+    pub const COUNTRY_OF_ISSUANCE: u8 = 1;
+    pub const CONNECTED_GRID_IDENTIFICATION: u8 = 2;
+    pub const ISSUING_BODY: u8 = 3;
+    pub const ISSUE_MARKET_ZONE: u8 = 4;
+    pub const LEGAL_STATUS: u8 = 5;
+    pub const ISSUANCE_PURPOSE: u8 = 6;
+    pub const SUPPORT_RECEIVED: u8 = 7;
+    pub const QUALITY_SCHEME_REFERENCE: u8 = 8;
+    pub const DISSEMINATION_LEVEL: u8 = 9;
+    pub const CREATED_AT: u8 = 10;
+}
+
+fn metadata_fields(f: &mut Fields<'_>, metadata: &IssuanceMetadata) {
+    let description = &metadata.description;
+    f.text(metadata_tag::COUNTRY_OF_ISSUANCE, &description.country_of_issuance);
+    f.text(metadata_tag::CONNECTED_GRID_IDENTIFICATION, &description.connected_grid_identification);
+    f.text(metadata_tag::ISSUING_BODY, &description.issuing_body);
+    f.text(metadata_tag::ISSUE_MARKET_ZONE, &description.issue_market_zone);
+    f.optional_text(metadata_tag::LEGAL_STATUS, description.legal_status.as_deref());
+    f.optional_text(metadata_tag::ISSUANCE_PURPOSE, description.issuance_purpose.as_deref());
+    f.optional_text(metadata_tag::SUPPORT_RECEIVED, description.support_received.as_deref());
+    f.optional_text(metadata_tag::QUALITY_SCHEME_REFERENCE, description.quality_scheme_reference.as_deref());
+    f.optional_text(metadata_tag::DISSEMINATION_LEVEL, description.dissemination_level.as_deref());
+    f.instant(metadata_tag::CREATED_AT, metadata.created_at);
+}
+
+/// Tags of a snapshot of certificate attributes.
+pub mod attributes_tag {
+    pub const DEVICE_ID: u8 = 1;
+    pub const DEVICE_VERSION: u8 = 2;
+    pub const METADATA_ID: u8 = 3;
+    /// [`seal::attributes_hash`](crate::seal::attributes_hash) of the whole snapshot.
+    pub const HASH: u8 = 4;
+}
+
+fn attributes_fields(f: &mut Fields<'_>, attributes: &CertificateAttributes) {
+    f.integer(attributes_tag::DEVICE_ID, attributes.device_id.0);
+    f.integer(attributes_tag::DEVICE_VERSION, attributes.device_version);
+    f.integer(attributes_tag::METADATA_ID, attributes.metadata_id.0);
+    f.raw(attributes_tag::HASH, &attributes.hash);
+}
+
+/// Tags of readings. One event creates a run of readings with serial ids, the first being the event's entity.
+pub mod measurement_tag {
+    /// Per reading, as a list: device, start, duration in microseconds, energy in Wh, gross/net, quality.
+    pub const READINGS: u8 = 1;
+    pub const SOURCE: u8 = 2;
+    pub const SUPERSEDED_BY: u8 = 3;
+}
+
+fn readings_fields(f: &mut Fields<'_>, readings: &[Reading], source: ReadingSource) {
+    let flat = readings.iter().flat_map(|r| {
+        let start = r.interval.start().as_microsecond();
+        let micros = r.interval.end().as_microsecond() - start;
+        [r.device_id.0, start, micros, r.energy_wh, r.gross_net.code(), r.quality.code()]
+    });
+    f.list(measurement_tag::READINGS, flat);
+    f.integer(measurement_tag::SOURCE, source.code());
+}
+
+/// Tags of a bundle's fields.
+pub mod bundle_tag {
+    pub const ACCOUNT_ID: u8 = 1;
+    pub const STATUS: u8 = 2;
+    pub const BENEFICIARY: u8 = 3;
+    pub const BENEFICIARY_ACCOUNT_ID: u8 = 4;
+    pub const PURPOSE: u8 = 5;
+    pub const DEVICE_ID: u8 = 6;
+    pub const ATTRIBUTES_ID: u8 = 7;
+    pub const RANGE_FIRST: u8 = 8;
+    pub const RANGE_LAST: u8 = 9;
+    pub const PRODUCTION_START: u8 = 10;
+    pub const PRODUCTION_END: u8 = 11;
+    pub const ISSUED_AT: u8 = 12;
+    pub const EXPIRES_AT: u8 = 13;
+    pub const PARENT_ID: u8 = 14;
+}
+
+fn bundle_fields(f: &mut Fields<'_>, bundle: &Bundle) {
+    f.integer(bundle_tag::ACCOUNT_ID, bundle.account_id.0);
+    f.integer(bundle_tag::STATUS, bundle.status.code());
+    cancellation_fields(f, &bundle.mutable());
+    f.integer(bundle_tag::DEVICE_ID, bundle.device_id.0);
+    f.integer(bundle_tag::ATTRIBUTES_ID, bundle.attributes_id.0);
+    f.count(bundle_tag::RANGE_FIRST, bundle.range.first());
+    f.count(bundle_tag::RANGE_LAST, bundle.range.last());
+    f.instant(bundle_tag::PRODUCTION_START, bundle.production.start());
+    f.instant(bundle_tag::PRODUCTION_END, bundle.production.end());
+    f.instant(bundle_tag::ISSUED_AT, bundle.issued_at);
+    f.instant(bundle_tag::EXPIRES_AT, bundle.expires_at);
+    if let Some(parent) = bundle.parent_id {
+        f.integer(bundle_tag::PARENT_ID, parent.0);
+    }
+}
+
+fn cancellation_fields(f: &mut Fields<'_>, mutable: &Mutable) {
+    let Some(cancellation) = &mutable.cancellation else { return };
+    f.text(bundle_tag::BENEFICIARY, &cancellation.beneficiary);
+    if let Some(account) = cancellation.beneficiary_account {
+        f.integer(bundle_tag::BENEFICIARY_ACCOUNT_ID, account.0);
+    }
+    f.optional_text(bundle_tag::PURPOSE, cancellation.purpose.as_deref());
+}
+
+/// Account and status where they changed; a cancellation where it was made.
+fn changed_bundle(salt: &Salt, before: &Mutable, after: &Mutable) -> (Vec<u8>, Vec<u8>) {
+    let changes = |f: &mut Fields<'_>, of: &Mutable| {
+        if before.account_id != after.account_id {
+            f.integer(bundle_tag::ACCOUNT_ID, of.account_id.0);
+        }
+        if before.status != after.status {
+            f.integer(bundle_tag::STATUS, of.status.code());
+        }
+        if before.cancellation != after.cancellation {
+            cancellation_fields(f, of);
+        }
+    };
+    (fields(salt, |f| changes(f, before)), fields(salt, |f| changes(f, after)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn integers_are_as_short_as_can_be() {
+        for (value, bytes) in [
+            (0, &[][..]),
+            (1, &[1][..]),
+            (127, &[127][..]),
+            (128, &[0, 128][..]),
+            (-1, &[0xff][..]),
+            (-128, &[0x80][..]),
+            (-129, &[0xff, 0x7f][..]),
+            (256, &[1, 0][..]),
+        ] {
+            assert_eq!(shortest(&i64::to_be_bytes(value)), bytes, "{value}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_leb128() {
+        for (length, bytes) in [(0, &[0][..]), (127, &[127][..]), (128, &[0x80, 1][..]), (300, &[0xac, 2][..])] {
+            let mut out = Vec::new();
+            put_length(&mut out, length);
+            assert_eq!(out, bytes, "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_integer_reads_back(value: i64) {
+            let bytes = value.to_be_bytes();
+            let short = shortest(&bytes);
+            let fill = if short.first().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
+            let mut whole = [fill; 8];
+            whole[8 - short.len()..].copy_from_slice(short);
+            prop_assert_eq!(i64::from_be_bytes(whole), value);
+        }
+    }
+}

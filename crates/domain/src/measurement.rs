@@ -1,0 +1,40 @@
+//! Meter readings. Invariant: the current readings of a device are equal or disjoint in time, never partly overlapping.
+
+use crate::device::vocabulary;
+use crate::{DeviceId, Interval, MeasurementId};
+use serde::{Deserialize, Serialize};
+
+vocabulary! {
+    /// Whether a meter counts before (gross) or after (net) the station's own use.
+    GrossNet { Gross = 1 "GROSS", Net = 2 "NET" }
+}
+
+vocabulary! {
+    /// How a value came about. Estimated values are kept and never issued.
+    Quality { Measured = 1 "measured", Calculated = 2 "calculated", Estimated = 3 "estimated" }
+}
+
+vocabulary! {
+    /// Who stated a reading.
+    ReadingSource { Submitted = 1 "submitted", Issuer = 2 "issuer", Elexon = 3 "elexon" }
+}
+
+/// One meter reading as it is submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub device_id: DeviceId,
+    pub interval: Interval,
+    /// Wh; of storage, discharge is positive and charge negative; else at least 0.
+    pub energy_wh: i64,
+    pub gross_net: GrossNet,
+    pub quality: Quality,
+}
+
+/// A reading as it is kept: one version of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measurement {
+    pub id: MeasurementId,
+    pub reading: Reading,
+    /// The version that took its place.
+    pub superseded_by: Option<MeasurementId>,
+}

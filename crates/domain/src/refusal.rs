@@ -1,0 +1,120 @@
+//! Why a rule says no. A closed list; each refusal carries the numbers its reader needs, and no HTTP.
+
+use crate::{AccountId, BundleId, BundleStatus, DeviceId, Interval, MetadataId, OrganisationId, UserId, WattHours};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Why a command is refused. Nothing of it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refusal {
+    #[error("This needs {needs}.")]
+    Forbidden { needs: String },
+    #[error("User with id {user_id} not found")]
+    UserMissing { user_id: UserId },
+    #[error("Organisation with id {organisation_id} not found")]
+    OrganisationMissing { organisation_id: OrganisationId },
+    #[error("Account with id {account_id} not found")]
+    AccountMissing { account_id: AccountId },
+    #[error("Account ID to add not found: {account_id}")]
+    WhitelistAccountMissing { account_id: AccountId },
+    #[error("Account {account_id} cannot be on its own whitelist")]
+    WhitelistIsSelf { account_id: AccountId },
+    #[error("Device with id {device_id} not found")]
+    DeviceMissing { device_id: DeviceId },
+    #[error("Issuance metadata with id {metadata_id} not found")]
+    MetadataMissing { metadata_id: MetadataId },
+    #[error("{field} is already used: {value}")]
+    Taken { field: &'static str, value: String },
+    #[error("{field} has more than {max} entries")]
+    TooMany { field: &'static str, max: usize },
+
+    #[error("The target account must differ from the source account {source_id}")]
+    TargetIsSource { source_id: AccountId },
+    /// Also where the target does not exist: whether it does is not the caller's business.
+    #[error("Account {target_id} has not whitelisted account {source_id}, so nothing can be transferred to it")]
+    NotWhitelisted { source_id: AccountId, target_id: AccountId },
+    #[error("Bundle {bundle_id} not found in account {source_id}")]
+    BundleMissing { source_id: AccountId, bundle_id: BundleId },
+    #[error("Bundle {bundle_id} is named twice")]
+    BundleRepeated { bundle_id: BundleId },
+    #[error("No bundle is named")]
+    NoBundles,
+    #[error("Bundle {bundle_id} is {status}; it must be {}", one_of(needed))]
+    WrongState { bundle_id: BundleId, status: BundleStatus, needed: Vec<BundleStatus> },
+    #[error("Bundle {bundle_id} was cancelled for storage and cannot be claimed")]
+    CancelledForStorage { bundle_id: BundleId },
+    #[error("Bundle {bundle_id} can only be claimed by its beneficiary's account")]
+    NotBeneficiary { bundle_id: BundleId },
+    #[error("The quantity must be at least 1 Wh")]
+    QuantityZero,
+    #[error("The share must be above 0 and at most 1")]
+    ShareOutOfRange,
+    #[error("{asked} Wh are asked, the selection holds {held} Wh")]
+    NotEnough { held: WattHours, asked: WattHours },
+    #[error("The share takes less than 1 Wh of every bundle")]
+    NothingPicked,
+    #[error("A reason is required")]
+    ReasonMissing,
+
+    /// The job has moved on: another process has carried out this part of it.
+    #[error("This part of the job was already carried out")]
+    JobMoved,
+}
+
+fn one_of(states: &[BundleStatus]) -> String {
+    let names: Vec<&str> = states.iter().map(|s| s.name()).collect();
+    names.join(" or ")
+}
+
+/// Why one reading is not accepted, or nothing is issued for it. The rows beside it are not affected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum ReadingRefusal {
+    /// Also where the device is not the caller's.
+    #[error("Device with id {device_id} not found")]
+    DeviceMissing { device_id: DeviceId },
+    #[error("readings of a device on which certificates were issued come from the measurement body")]
+    NotProducers,
+    #[error("the interval is {seconds} s long; at least {min} s and at most {max} s are allowed")]
+    IntervalLength { seconds: i64, min: i64, max: i64 },
+    #[error("the interval ends in the future, at {end}")]
+    InFuture { end: Timestamp },
+    #[error("the interval starts before the device became operational, at {operational_date}")]
+    BeforeOperation { operational_date: Timestamp },
+    #[error("the energy of a device that is not storage must be at least 0 Wh, not {energy_wh}")]
+    NegativeEnergy { energy_wh: i64 },
+    #[error("the energy must lie within ±{max} Wh")]
+    TooLarge { max: u64 },
+    #[error("the device's meter counts {fixed}, as its first reading says")]
+    GrossNetDiffers { fixed: crate::GrossNet },
+    #[error("the interval overlaps the reading from {start} to {end} of the same device")]
+    Overlaps { start: Timestamp, end: Timestamp },
+    #[error("certificates were issued on this interval's reading of {issued_wh} Wh")]
+    AlreadyIssued { issued_wh: i64 },
+
+    #[error("the device is not a production device")]
+    NotProduction,
+    #[error("the device is not approved")]
+    NotApproved,
+    #[error("the value is estimated; only measured and calculated values are issued")]
+    Estimated,
+    #[error("the reading is 0 Wh")]
+    ZeroEnergy,
+    #[error("{held_wh} Wh were withdrawn here and are held until they are released")]
+    Held { held_wh: WattHours },
+    #[error("{asked_wh} Wh are more than the device can make in the interval, {limit_wh} Wh with margin")]
+    AboveCapacity { asked_wh: WattHours, limit_wh: WattHours },
+    #[error("the certificates would expire after the year 9999")]
+    NoExpiry,
+}
+
+impl ReadingRefusal {
+    pub(crate) fn interval_length(interval: Interval, max: jiff::SignedDuration) -> Self {
+        Self::IntervalLength {
+            seconds: interval.duration().as_secs(),
+            min: crate::time::INTERVAL_MIN.as_secs(),
+            max: max.as_secs(),
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! What the commands of one batch name: as loaded, and then as changed by those already decided.
+//!
+//! Invariant: `apply` is the only way it changes, and it makes exactly what the changes say. What was not loaded does not
+//! exist here; the loader must fetch everything that the commands name.
+
+use crate::{
+    Account, AccountId, ActionId, Actor, AttributesId, Bundle, BundleId, Capability, CertificateAttributes, Device,
+    DeviceId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation, OrganisationId, Reading,
+    ReadingSource, Refusal, User, UserId, WattHours, bundle::Mutable,
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// The identifiers that come next; kept in the ledger's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextIds {
+    pub user: UserId,
+    pub organisation: OrganisationId,
+    pub account: AccountId,
+    pub device: DeviceId,
+    pub measurement: MeasurementId,
+    pub metadata: MetadataId,
+    pub attributes: AttributesId,
+    pub bundle: BundleId,
+    pub action: ActionId,
+}
+
+impl Default for NextIds {
+    fn default() -> Self {
+        Self {
+            user: UserId(1),
+            organisation: OrganisationId(1),
+            account: AccountId(1),
+            device: DeviceId(1),
+            measurement: MeasurementId(1),
+            metadata: MetadataId(1),
+            attributes: AttributesId(1),
+            bundle: BundleId(1),
+            action: ActionId(1),
+        }
+    }
+}
+
+/// One fact; each becomes one sealed event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The password's hash goes to where secrets are kept; the event does not hold it.
+    UserCreated {
+        user: User,
+        accounts: Vec<AccountId>,
+        password_hash: Option<String>,
+    },
+    MemberAdded {
+        user: UserId,
+        account: AccountId,
+    },
+    OrganisationCreated(Organisation),
+    AccountCreated {
+        account: Account,
+        whitelist: Vec<AccountId>,
+    },
+    WhitelistChanged {
+        account: AccountId,
+        added: Vec<AccountId>,
+        removed: Vec<AccountId>,
+    },
+    DeviceCreated(Device),
+    DeviceApproved(DeviceId),
+    MetadataCreated(IssuanceMetadata),
+    AttributesCreated(CertificateAttributes),
+    /// Readings with serial ids from `first`; at most [`READINGS_PER_EVENT_MAX`](crate::action::READINGS_PER_EVENT_MAX).
+    ReadingsAccepted {
+        first: MeasurementId,
+        readings: Vec<Reading>,
+        source: ReadingSource,
+    },
+    ReadingSuperseded {
+        id: MeasurementId,
+        by: MeasurementId,
+    },
+    BundleCreated(Bundle),
+    BundleChanged {
+        id: BundleId,
+        before: Mutable,
+        after: Mutable,
+    },
+}
+
+/// All that one command changes, in order. Empty if there was nothing to do.
+pub type Changes = Vec<Change>;
+
+/// The current reading of an interval, as a submission meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentReading {
+    pub measurement: Measurement,
+    /// Whether any bundle, in any state, stems from this interval.
+    pub has_bundles: bool,
+}
+
+/// The current reading of an interval, as an issue meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuePlace {
+    pub measurement: Measurement,
+    /// Σ of the bundles of this interval that count.
+    pub live: WattHours,
+    /// Σ of what the issuer withdrew here and did not release.
+    pub held: WattHours,
+}
+
+/// Everything the rules look at.
+#[derive(Debug, Default)]
+pub struct State {
+    pub next: NextIds,
+    pub users: HashMap<UserId, User>,
+    pub memberships: HashSet<(UserId, AccountId)>,
+    pub organisations: HashMap<OrganisationId, Organisation>,
+    pub accounts: HashMap<AccountId, Account>,
+    /// (who receives, who may send)
+    pub whitelist: HashSet<(AccountId, AccountId)>,
+    /// How many entries the whitelist of an account has, where that was asked.
+    pub whitelist_sizes: HashMap<AccountId, usize>,
+    pub devices: HashMap<DeviceId, Device>,
+    pub metadata: HashMap<MetadataId, IssuanceMetadata>,
+    /// Snapshots by device, version of the device, and metadata.
+    pub attributes: HashMap<(DeviceId, i64, MetadataId), (AttributesId, [u8; 32])>,
+    /// Values of unique fields that are in use, by field.
+    pub taken: HashSet<(&'static str, String)>,
+    /// Current readings by device and start.
+    pub readings: BTreeMap<(DeviceId, Timestamp), CurrentReading>,
+    /// Current readings to issue, by start and device.
+    pub places: BTreeMap<(Timestamp, DeviceId), IssuePlace>,
+    bundles: HashMap<BundleId, Bundle>,
+    pub written: Written,
+}
+
+/// What is to be written, collected by `apply`.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// New bundles, in their latest state, with serial ids.
+    pub bundles: Vec<Bundle>,
+    pub changed_bundles: BTreeSet<BundleId>,
+    /// (measurement, who stated it, the action that brought it)
+    pub measurements: Vec<(Measurement, ReadingSource, ActionId)>,
+    /// Older versions that were stored before, and what took their place.
+    pub superseded: Vec<(MeasurementId, MeasurementId)>,
+    pub changed_devices: BTreeSet<DeviceId>,
+    /// New or changed users, accounts and so on, in order.
+    pub others: Vec<Change>,
+}
+
+impl State {
+    /// Nothing loaded yet.
+    pub fn new(next: NextIds) -> Self {
+        Self { next, ..Self::default() }
+    }
+
+    /// Whether `actor` has `capability` now. A deleted or unknown user has none.
+    pub fn permits(&self, actor: Actor, capability: Capability) -> bool {
+        match actor {
+            Actor::Operator => true,
+            Actor::User(id) => self.users.get(&id).is_some_and(|user| {
+                let is_member = capability.account().is_some_and(|account| self.memberships.contains(&(id, account)));
+                !user.is_deleted && capability.granted(user.roles, is_member)
+            }),
+        }
+    }
+
+    /// # Errors
+    /// [`Refusal::Forbidden`], naming the roles that would do.
+    pub fn require(&self, actor: Actor, capability: Capability) -> Result<(), Refusal> {
+        if self.permits(actor, capability) {
+            return Ok(());
+        }
+        let names = |roles: crate::Roles| roles.iter().map(crate::Role::name).collect::<Vec<_>>().join(" or ");
+        let (anywhere, of_members) = capability.roles();
+        let mut needs = Vec::new();
+        if anywhere != crate::Roles::NONE {
+            needs.push(format!("the role {}", names(anywhere)));
+        }
+        if let Some(account) = capability.account() {
+            needs.push(format!("the role {} and membership of account {account}", names(of_members)));
+        }
+        Err(Refusal::Forbidden { needs: needs.join(", or ") })
+    }
+
+    /// The account, unless it is unknown or deleted.
+    pub fn live_account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id).filter(|account| !account.is_deleted)
+    }
+
+    /// The device, unless it is unknown or deleted.
+    pub fn live_device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(&id).filter(|device| !device.is_deleted)
+    }
+
+    pub fn bundle(&self, id: BundleId) -> Option<&Bundle> {
+        match self.created_index(id) {
+            Some(index) => self.written.bundles.get(index),
+            None => self.bundles.get(&id),
+        }
+    }
+
+    /// Adds a bundle as it is stored.
+    pub fn load_bundle(&mut self, bundle: Bundle) {
+        self.bundles.insert(bundle.id, bundle);
+    }
+
+    /// The loaded bundles that were changed, in the order of their ids.
+    pub fn changed_bundles(&self) -> Vec<&Bundle> {
+        self.written.changed_bundles.iter().filter_map(|id| self.bundles.get(id)).collect()
+    }
+
+    pub fn changed_devices(&self) -> Vec<&Device> {
+        self.written.changed_devices.iter().filter_map(|id| self.devices.get(id)).collect()
+    }
+
+    /// The place of a bundle among those created in this batch, whose ids are serial.
+    fn created_index(&self, id: BundleId) -> Option<usize> {
+        let first = self.written.bundles.first()?.id.0;
+        usize::try_from(id.0.checked_sub(first)?).ok()
+    }
+
+    /// Makes `changes` of action `action` so. After this the next command of the batch sees what this one did.
+    ///
+    /// # Panics
+    /// If the changes do not follow from this state: ids that are not serial, things that were never loaded.
+    pub fn apply(&mut self, action: ActionId, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::BundleCreated(bundle) => self.create_bundle(bundle),
+                Change::BundleChanged { id, before, after } => self.change_bundle(*id, before, after),
+                Change::ReadingsAccepted { first, readings, source } => {
+                    self.accept_readings(action, *first, readings, *source);
+                }
+                Change::ReadingSuperseded { id, by } => self.supersede(*id, *by),
+                Change::DeviceApproved(id) => {
+                    self.devices.get_mut(id).expect("an approved device was loaded").is_approved = true;
+                    self.written.changed_devices.insert(*id);
+                }
+                other => self.register(other),
+            }
+        }
+    }
+
+    fn create_bundle(&mut self, bundle: &Bundle) {
+        assert_eq!(bundle.id, self.next.bundle, "bundle ids are serial");
+        self.next.bundle = bundle.id.next();
+        if bundle.parent_id.is_none() {
+            let device = self.devices.get_mut(&bundle.device_id).expect("an issued device was loaded");
+            assert_eq!(bundle.range.first(), device.next_certificate, "certificate ids are serial per device");
+            device.next_certificate = bundle.range.last().checked_add(1).expect("certificate ids fit 64 bits");
+            self.written.changed_devices.insert(device.id);
+            let place = self.places.get_mut(&(bundle.production.start(), bundle.device_id));
+            let place = place.expect("what is issued was pending");
+            place.live = place.live.checked_add(bundle.range.quantity()).expect("live energy fits 64 bits");
+            if let Some(current) = self.readings.get_mut(&(bundle.device_id, bundle.production.start())) {
+                current.has_bundles = true;
+            }
+        } else if bundle.status == crate::BundleStatus::Withdrawn {
+            self.hold(bundle.device_id, bundle.production.start(), bundle.range.quantity());
+        }
+        self.written.bundles.push(bundle.clone());
+    }
+
+    fn change_bundle(&mut self, id: BundleId, before: &Mutable, after: &Mutable) {
+        let created = self.created_index(id);
+        let bundle = match created {
+            Some(index) => self.written.bundles.get_mut(index),
+            None => self.bundles.get_mut(&id),
+        };
+        let bundle = bundle.expect("a changed bundle was loaded");
+        assert_eq!(bundle.mutable(), *before, "a change starts from what is");
+        let was_live = bundle.status.is_live();
+        bundle.account_id = after.account_id;
+        bundle.status = after.status;
+        bundle.cancellation.clone_from(&after.cancellation);
+        let is_withdrawn = was_live && after.status == crate::BundleStatus::Withdrawn;
+        let (device, start, quantity) = (bundle.device_id, bundle.production.start(), bundle.range.quantity());
+        if is_withdrawn {
+            self.hold(device, start, quantity);
+        }
+        if created.is_none() {
+            self.written.changed_bundles.insert(id);
+        }
+    }
+
+    /// What was withdrawn counts no more, and is held so that no later run mints it again.
+    fn hold(&mut self, device: DeviceId, start: Timestamp, quantity: WattHours) {
+        let Some(place) = self.places.get_mut(&(start, device)) else { return };
+        place.live = place.live.saturating_sub(quantity);
+        place.held = place.held.checked_add(quantity).expect("held energy fits 64 bits");
+    }
+
+    fn accept_readings(&mut self, action: ActionId, first: MeasurementId, readings: &[Reading], source: ReadingSource) {
+        assert_eq!(first, self.next.measurement, "measurement ids are serial");
+        for reading in readings {
+            let id = self.next.measurement;
+            self.next.measurement = id.next();
+            let measurement = Measurement { id, reading: *reading, superseded_by: None };
+            let device = self.devices.get_mut(&reading.device_id).expect("a device with readings was loaded");
+            if device.gross_net.is_none() {
+                device.gross_net = Some(reading.gross_net);
+                self.written.changed_devices.insert(device.id);
+            }
+            let start = reading.interval.start();
+            self.readings.insert((reading.device_id, start), CurrentReading { measurement, has_bundles: false });
+            // a reading is only accepted where no bundle ever stemmed from its interval
+            let place = IssuePlace { measurement, live: WattHours::ZERO, held: WattHours::ZERO };
+            self.places.insert((start, reading.device_id), place);
+            self.written.measurements.push((measurement, source, action));
+        }
+    }
+
+    fn supersede(&mut self, id: MeasurementId, by: MeasurementId) {
+        // those of this batch have serial ids
+        let first = self.written.measurements.first().map(|(measurement, _, _)| measurement.id.0);
+        let index = first.and_then(|first| usize::try_from(id.0.checked_sub(first)?).ok());
+        match index.and_then(|index| self.written.measurements.get_mut(index)) {
+            Some((measurement, _, _)) => measurement.superseded_by = Some(by),
+            None => self.written.superseded.push((id, by)),
+        }
+    }
+
+    fn register(&mut self, change: &Change) {
+        match change {
+            Change::UserCreated { user, accounts, .. } => {
+                assert_eq!(user.id, self.next.user, "user ids are serial");
+                self.next.user = user.id.next();
+                self.memberships.extend(accounts.iter().map(|account| (user.id, *account)));
+                self.taken.insert((PRIMARY_CONTACT, user.primary_contact.clone()));
+                self.users.insert(user.id, user.clone());
+            }
+            Change::MemberAdded { user, account } => {
+                self.memberships.insert((*user, *account));
+            }
+            Change::OrganisationCreated(organisation) => {
+                assert_eq!(organisation.id, self.next.organisation, "organisation ids are serial");
+                self.next.organisation = organisation.id.next();
+                self.taken.insert((ORGANISATION_NAME, organisation.description.name.clone()));
+                self.organisations.insert(organisation.id, organisation.clone());
+            }
+            Change::AccountCreated { account, whitelist } => {
+                assert_eq!(account.id, self.next.account, "account ids are serial");
+                self.next.account = account.id.next();
+                self.whitelist.extend(whitelist.iter().map(|sender| (account.id, *sender)));
+                self.whitelist_sizes.insert(account.id, whitelist.len());
+                self.taken.insert((ACCOUNT_NAME, account.name.clone()));
+                self.accounts.insert(account.id, account.clone());
+            }
+            Change::WhitelistChanged { account, added, removed } => {
+                for sender in removed {
+                    self.whitelist.remove(&(*account, *sender));
+                }
+                self.whitelist.extend(added.iter().map(|sender| (*account, *sender)));
+                let size = self.whitelist_sizes.entry(*account).or_default();
+                *size = (*size + added.len()).saturating_sub(removed.len());
+            }
+            Change::DeviceCreated(device) => {
+                assert_eq!(device.id, self.next.device, "device ids are serial");
+                self.next.device = device.id.next();
+                if let Some(meter) = &device.description.meter_data_id {
+                    self.taken.insert((METER_DATA_ID, meter.clone()));
+                }
+                self.devices.insert(device.id, device.clone());
+            }
+            Change::MetadataCreated(metadata) => {
+                assert_eq!(metadata.id, self.next.metadata, "metadata ids are serial");
+                self.next.metadata = metadata.id.next();
+                self.metadata.insert(metadata.id, metadata.clone());
+            }
+            Change::AttributesCreated(attributes) => {
+                assert_eq!(attributes.id, self.next.attributes, "attributes ids are serial");
+                self.next.attributes = attributes.id.next();
+                let key = (attributes.device_id, attributes.device_version, attributes.metadata_id);
+                self.attributes.insert(key, (attributes.id, attributes.hash));
+            }
+            Change::DeviceApproved(_)
+            | Change::ReadingsAccepted { .. }
+            | Change::ReadingSuperseded { .. }
+            | Change::BundleCreated(_)
+            | Change::BundleChanged { .. } => unreachable!("applied by its own function"),
+        }
+        self.written.others.push(change.clone());
+    }
+}
+
+/// Names of unique fields, as clients know them.
+pub const PRIMARY_CONTACT: &str = "primary_contact";
+pub const ACCOUNT_NAME: &str = "account_name";
+pub const ORGANISATION_NAME: &str = "name";
+pub const METER_DATA_ID: &str = "meter_data_id";

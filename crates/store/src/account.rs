@@ -1,0 +1,109 @@
+//! Accounts, their users and their whitelists.
+
+use db::{Connection, Result, Row, Value};
+use domain::{Account, AccountId, OrganisationId, UserId};
+
+macro_rules! columns {
+    () => {
+        "a.id, a.name, a.organisation_id, a.is_deleted, a.created_at"
+    };
+}
+
+fn account_of(row: &Row<'_>) -> Result<Account> {
+    let organisation: Option<i64> = row.get(2)?;
+    Ok(Account {
+        id: AccountId(row.get(0)?),
+        name: row.get(1)?,
+        organisation_id: organisation.map(OrganisationId),
+        is_deleted: row.get(3)?,
+        created_at: row.get(4)?,
+    })
+}
+
+pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Account>> {
+    connection.query(
+        concat!("SELECT ", columns!(), " FROM rarray($1) AS wanted JOIN account a ON a.id = wanted.value ORDER BY a.id"),
+        &[ids.into()],
+        account_of,
+    )
+}
+
+pub fn by_id(connection: &mut Connection, id: AccountId) -> Result<Option<Account>> {
+    Ok(by_ids(connection, &[id.0])?.into_iter().next())
+}
+
+pub fn users(connection: &mut Connection, id: AccountId) -> Result<Vec<UserId>> {
+    connection.query("SELECT user_id FROM account_user WHERE account_id = $1 ORDER BY user_id", &[id.0.into()], |r| {
+        Ok(UserId(r.get(0)?))
+    })
+}
+
+/// The accounts that may send to this one.
+pub fn whitelist(connection: &mut Connection, id: AccountId) -> Result<Vec<AccountId>> {
+    connection.query(
+        "SELECT source_account_id FROM account_whitelist WHERE account_id = $1 ORDER BY source_account_id",
+        &[id.0.into()],
+        |r| Ok(AccountId(r.get(0)?)),
+    )
+}
+
+/// Which of these (receiver, sender) pairs are whitelisted, among all pairs of the two sets.
+pub fn whitelisted(
+    connection: &mut Connection,
+    receivers: &[i64],
+    senders: &[i64],
+) -> Result<Vec<(AccountId, AccountId)>> {
+    connection.query(
+        "SELECT w.account_id, w.source_account_id FROM rarray($1) AS wanted JOIN account_whitelist w \
+         ON w.account_id = wanted.value AND w.source_account_id IN (SELECT value FROM rarray($2) AS senders)",
+        &[receivers.into(), senders.into()],
+        |r| Ok((AccountId(r.get(0)?), AccountId(r.get(1)?))),
+    )
+}
+
+pub fn whitelist_size(connection: &mut Connection, id: AccountId) -> Result<i64> {
+    connection.query_one("SELECT COUNT(*) FROM account_whitelist WHERE account_id = $1", &[id.0.into()], |r| r.get(0))
+}
+
+pub fn taken_names(connection: &mut Connection, names: &[String]) -> Result<Vec<String>> {
+    connection.query(
+        "SELECT a.name FROM rarray_text($1) AS wanted JOIN account a ON a.name = wanted.value AND NOT a.is_deleted",
+        &[Value::Texts(names)],
+        |r| r.get(0),
+    )
+}
+
+pub fn insert(tx: &mut Connection, account: &Account) -> Result<()> {
+    tx.execute(
+        "INSERT INTO account (id, name, organisation_id, is_deleted, created_at) VALUES ($1, $2, $3, $4, $5)",
+        &[
+            account.id.0.into(),
+            account.name.as_str().into(),
+            account.organisation_id.map(|id| id.0).into(),
+            account.is_deleted.into(),
+            account.created_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn change_whitelist(
+    tx: &mut Connection,
+    account: AccountId,
+    added: &[AccountId],
+    removed: &[AccountId],
+) -> Result<()> {
+    for sender in removed {
+        tx.execute(
+            "DELETE FROM account_whitelist WHERE account_id = $1 AND source_account_id = $2",
+            &[account.0.into(), sender.0.into()],
+        )?;
+    }
+    for sender in added {
+        tx.execute(
+            "INSERT INTO account_whitelist (account_id, source_account_id) VALUES ($1, $2)",
+            &[account.0.into(), sender.0.into()],
+        )?;
+    }
+    Ok(())
+}

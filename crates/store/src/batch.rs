@@ -1,0 +1,245 @@
+//! One batch: what its commands name is read in a few sets, and what they changed is written in bulk.
+//!
+//! About six reads and six writes whatever the number of commands.
+
+use crate::{account, action, bundle, device, event, measurement, metadata, organisation, user};
+use crate::{action::ActionRow, event::EventRow};
+use db::{Connection, Result};
+use domain::action::{BundleAction, Deed};
+use domain::state::{ACCOUNT_NAME, METER_DATA_ID, ORGANISATION_NAME, PRIMARY_CONTACT};
+use domain::{Actor, Change, Command, NextIds, State};
+
+/// The ids and unique values that commands name.
+#[derive(Default)]
+struct Named {
+    users: Vec<i64>,
+    organisations: Vec<i64>,
+    accounts: Vec<i64>,
+    receivers: Vec<i64>,
+    senders: Vec<i64>,
+    devices: Vec<i64>,
+    issued_devices: Vec<i64>,
+    metadata: Vec<i64>,
+    bundles: Vec<i64>,
+    contacts: Vec<String>,
+    account_names: Vec<String>,
+    organisation_names: Vec<String>,
+    meters: Vec<String>,
+}
+
+impl Named {
+    fn add(&mut self, actor: Actor, command: &Command) {
+        if let Actor::User(id) = actor {
+            self.users.push(id.0);
+        }
+        match command {
+            Command::CreateUser(new) => {
+                self.accounts.extend(new.account_ids.iter().map(|id| id.0));
+                self.contacts.push(new.primary_contact.clone());
+            }
+            Command::CreateOrganisation(new) => self.organisation_names.push(new.name.clone()),
+            Command::CreateAccount(new) => {
+                self.organisations.extend(new.organisation_id.map(|id| id.0));
+                self.users.extend(new.user_ids.iter().map(|id| id.0));
+                self.accounts.extend(new.whitelist.iter().map(|id| id.0));
+                self.account_names.push(new.name.clone());
+            }
+            Command::UpdateWhitelist(update) => {
+                self.accounts.push(update.account_id.0);
+                self.accounts.extend(update.add.iter().map(|id| id.0));
+                self.receivers.push(update.account_id.0);
+                self.senders.extend(update.add.iter().chain(&update.remove).map(|id| id.0));
+            }
+            Command::CreateDevice(new) => {
+                self.accounts.push(new.account_id.0);
+                self.meters.extend(new.description.meter_data_id.clone());
+            }
+            Command::ApproveDevice(id) => self.devices.push(id.0),
+            Command::CreateMetadata(_) => {}
+            Command::SubmitReadings(submission) => {
+                self.devices.extend(submission.readings.iter().map(|r| r.device_id.0));
+            }
+            Command::Issue(chunk) => {
+                self.metadata.push(chunk.metadata_id.0);
+                self.issued_devices.extend(chunk.devices.iter().map(|id| id.0));
+            }
+            Command::Bundles(action) => self.add_bundles(action),
+        }
+    }
+
+    fn add_bundles(&mut self, action: &BundleAction) {
+        self.accounts.push(action.source.0);
+        self.bundles.extend(action.bundles.iter().map(|id| id.0));
+        match &action.deed {
+            Deed::Transfer { target } => {
+                self.accounts.push(target.0);
+                self.receivers.push(target.0);
+                self.senders.push(action.source.0);
+            }
+            Deed::Cancel { beneficiary_account, .. } => self.accounts.extend(beneficiary_account.map(|id| id.0)),
+            Deed::Claim
+            | Deed::Reserve { .. }
+            | Deed::Lock { .. }
+            | Deed::Unlock { .. }
+            | Deed::Withdraw { .. } => {}
+        }
+    }
+
+    fn sort(&mut self) {
+        self.devices.extend(&self.issued_devices);
+        for ids in [
+            &mut self.users,
+            &mut self.organisations,
+            &mut self.accounts,
+            &mut self.receivers,
+            &mut self.senders,
+            &mut self.devices,
+            &mut self.issued_devices,
+            &mut self.metadata,
+            &mut self.bundles,
+        ] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+    }
+}
+
+/// Everything that these commands name, as it is now.
+pub fn load<'c>(
+    connection: &mut Connection,
+    next: NextIds,
+    commands: impl Iterator<Item = (Actor, &'c Command)> + Clone,
+) -> Result<State> {
+    let mut named = Named::default();
+    commands.clone().for_each(|(actor, command)| named.add(actor, command));
+    named.sort();
+    let mut state = State::new(next);
+    load_people(connection, &named, &mut state)?;
+    load_taken(connection, &named, &mut state)?;
+    if !named.bundles.is_empty() {
+        bundle::by_ids(connection, &named.bundles)?.into_iter().for_each(|b| state.load_bundle(b));
+    }
+    if !named.devices.is_empty() {
+        state.devices = device::by_ids(connection, &named.devices)?.into_iter().map(|d| (d.id, d)).collect();
+    }
+    if !named.metadata.is_empty() {
+        state.metadata = metadata::by_ids(connection, &named.metadata)?.into_iter().map(|m| (m.id, m)).collect();
+        let known = metadata::known_attributes(connection, &named.issued_devices, &named.metadata)?;
+        state.attributes = known.into_iter().collect();
+    }
+    for (_, command) in commands {
+        match command {
+            Command::SubmitReadings(submission) => {
+                let current = measurement::current(connection, &submission.readings)?;
+                state.readings.extend(current.into_iter().map(|c| {
+                    let reading = &c.measurement.reading;
+                    ((reading.device_id, reading.interval.start()), c)
+                }));
+            }
+            Command::Issue(chunk) => {
+                let devices: Vec<i64> = chunk.devices.iter().map(|id| id.0).collect();
+                let places = measurement::places(connection, &devices, chunk.from, chunk.to)?;
+                if state.places.is_empty() { state.places = places } else { state.places.extend(places) }
+            }
+            Command::CreateUser(_)
+            | Command::CreateOrganisation(_)
+            | Command::CreateAccount(_)
+            | Command::UpdateWhitelist(_)
+            | Command::CreateDevice(_)
+            | Command::ApproveDevice(_)
+            | Command::CreateMetadata(_)
+            | Command::Bundles(_) => {}
+        }
+    }
+    Ok(state)
+}
+
+fn load_people(connection: &mut Connection, named: &Named, state: &mut State) -> Result<()> {
+    if !named.users.is_empty() {
+        state.users = user::by_ids(connection, &named.users)?.into_iter().map(|u| (u.id, u)).collect();
+        state.memberships = user::memberships(connection, &named.users)?.into_iter().collect();
+    }
+    if !named.organisations.is_empty() {
+        let found = organisation::by_ids(connection, &named.organisations)?;
+        state.organisations = found.into_iter().map(|o| (o.id, o)).collect();
+    }
+    if !named.accounts.is_empty() {
+        state.accounts = account::by_ids(connection, &named.accounts)?.into_iter().map(|a| (a.id, a)).collect();
+    }
+    if !named.receivers.is_empty() {
+        let pairs = account::whitelisted(connection, &named.receivers, &named.senders)?;
+        state.whitelist = pairs.into_iter().collect();
+    }
+    Ok(())
+}
+
+fn load_taken(connection: &mut Connection, named: &Named, state: &mut State) -> Result<()> {
+    type Taken = fn(&mut Connection, &[String]) -> Result<Vec<String>>;
+    let unique: [(&'static str, &[String], Taken); 4] = [
+        (PRIMARY_CONTACT, &named.contacts, user::taken_contacts),
+        (ACCOUNT_NAME, &named.account_names, account::taken_names),
+        (ORGANISATION_NAME, &named.organisation_names, organisation::taken_names),
+        (METER_DATA_ID, &named.meters, device::taken_meters),
+    ];
+    for (field, values, taken) in unique {
+        if !values.is_empty() {
+            state.taken.extend(taken(connection, values)?.into_iter().map(|value| (field, value)));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the sizes of the whitelists that are to grow; apart, because only few commands need it.
+pub fn load_whitelist_sizes<'c>(
+    connection: &mut Connection,
+    state: &mut State,
+    commands: impl Iterator<Item = &'c Command>,
+) -> Result<()> {
+    for command in commands {
+        if let Command::UpdateWhitelist(update) = command {
+            let size = account::whitelist_size(connection, update.account_id)?;
+            state.whitelist_sizes.insert(update.account_id, usize::try_from(size).unwrap_or(usize::MAX));
+        }
+    }
+    Ok(())
+}
+
+/// Writes what the commands of a batch changed, their actions and their events.
+pub fn write(tx: &mut Connection, state: &State, actions: &[ActionRow], events: &[EventRow]) -> Result<()> {
+    for change in &state.written.others {
+        write_other(tx, change)?;
+    }
+    measurement::supersede(tx, &state.written.superseded)?;
+    measurement::insert(tx, &state.written.measurements)?;
+    bundle::insert(tx, &state.written.bundles)?;
+    bundle::update(tx, &state.changed_bundles())?;
+    device::update(tx, &state.changed_devices())?;
+    action::insert(tx, actions)?;
+    event::insert(tx, events)
+}
+
+fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
+    match change {
+        Change::UserCreated { user, accounts, password_hash } => {
+            user::insert(tx, user, password_hash.as_deref())?;
+            accounts.iter().try_for_each(|account| user::insert_membership(tx, user.id, *account))
+        }
+        Change::MemberAdded { user, account } => user::insert_membership(tx, *user, *account),
+        Change::OrganisationCreated(organisation) => organisation::insert(tx, organisation),
+        Change::AccountCreated { account, whitelist } => {
+            account::insert(tx, account)?;
+            account::change_whitelist(tx, account.id, whitelist, &[])
+        }
+        Change::WhitelistChanged { account, added, removed } => {
+            account::change_whitelist(tx, *account, added, removed)
+        }
+        Change::DeviceCreated(device) => device::insert(tx, device),
+        Change::MetadataCreated(metadata) => metadata::insert(tx, metadata),
+        Change::AttributesCreated(attributes) => metadata::insert_attributes(tx, attributes),
+        Change::DeviceApproved(_)
+        | Change::ReadingsAccepted { .. }
+        | Change::ReadingSuperseded { .. }
+        | Change::BundleCreated(_)
+        | Change::BundleChanged { .. } => unreachable!("written in bulk"),
+    }
+}

@@ -1,0 +1,212 @@
+//! Bundles of certificates.
+
+use crate::code::{coded, kept};
+use crate::measurement::{interval_of, range_of};
+use db::{Connection, Result, Row, Select, Table};
+use domain::{AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, DeviceId, EnergySource, WattHours};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+const TABLE: Table<16> = Table {
+    name: "bundle",
+    columns: [
+        "id", "account_id", "device_id", "attributes_id", "range_first", "range_last", "production_start",
+        "production_end", "issued_at", "expires_at", "parent_id", "status", "beneficiary", "beneficiary_account_id",
+        "purpose", "hash",
+    ],
+};
+
+macro_rules! columns {
+    () => {
+        "b.id, b.account_id, b.device_id, b.attributes_id, b.range_first, b.range_last, b.production_start, \
+         b.production_end, b.issued_at, b.expires_at, b.parent_id, b.status, b.beneficiary, b.beneficiary_account_id, \
+         b.purpose, b.hash"
+    };
+}
+
+fn bundle_of(row: &Row<'_>) -> Result<Bundle> {
+    let (parent, beneficiary): (Option<i64>, Option<String>) = (row.get(10)?, row.get(12)?);
+    let cancellation = match beneficiary {
+        None => None,
+        Some(beneficiary) => {
+            let account: Option<i64> = row.get(13)?;
+            let beneficiary_account = account.map(AccountId);
+            Some(Arc::new(Cancellation { beneficiary, beneficiary_account, purpose: row.get(14)? }))
+        }
+    };
+    Ok(Bundle {
+        id: BundleId(row.get(0)?),
+        account_id: AccountId(row.get(1)?),
+        device_id: DeviceId(row.get(2)?),
+        attributes_id: AttributesId(row.get(3)?),
+        range: range_of(row, 4)?,
+        production: interval_of(row, 6)?,
+        issued_at: row.get(8)?,
+        expires_at: row.get(9)?,
+        parent_id: parent.map(BundleId),
+        status: coded(row, 11, BundleStatus::from_code)?,
+        cancellation,
+        hash: row.get(15)?,
+    })
+}
+
+pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Bundle>> {
+    connection.query(
+        concat!("SELECT ", columns!(), " FROM rarray($1) AS wanted JOIN bundle b ON b.id = wanted.value"),
+        &[ids.into()],
+        bundle_of,
+    )
+}
+
+pub fn by_id(connection: &mut Connection, id: BundleId) -> Result<Option<Bundle>> {
+    connection.query_optional(
+        concat!("SELECT ", columns!(), " FROM bundle b WHERE b.id = $1"),
+        &[id.0.into()],
+        bundle_of,
+    )
+}
+
+/// Which bundles of an account to find; split parents never. An absent filter filters nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub account: Option<AccountId>,
+    pub device: Option<DeviceId>,
+    pub energy_sources: Vec<EnergySource>,
+    /// Wholly inside: from (included) to (excluded).
+    pub period_start: Option<Timestamp>,
+    pub period_end: Option<Timestamp>,
+    pub status: Option<BundleStatus>,
+    /// Of one device and start of production each; any of them.
+    pub issuances: Option<Vec<(DeviceId, Timestamp)>>,
+    /// Wholly inside, both included.
+    pub range_first: Option<u64>,
+    pub range_last: Option<u64>,
+}
+
+/// A place in the order of (production start, id), after which a page begins.
+pub type Place = (Timestamp, BundleId);
+
+/// The bundles of `filter` in the order of (production start, id), after `after`, at most `limit`. `now` decides what
+/// counts as expired.
+pub fn find(
+    connection: &mut Connection,
+    filter: &Filter,
+    now: Timestamp,
+    after: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Bundle>> {
+    let mut found = Vec::new();
+    let sources = sources_of(filter);
+    for issuance in issuances_of(filter) {
+        let select = Select::new(concat!("SELECT ", columns!(), " FROM bundle b"));
+        let select = conditions(select, filter, issuance, &sources, now)
+            .and("(b.production_start, b.id) > (?, ?)", after.map(|(start, id)| (start, id.0)))
+            .tail("ORDER BY b.production_start, b.id LIMIT ?", limit);
+        found.append(&mut connection.select(&select, bundle_of)?);
+    }
+    found.sort_by_key(|b| (b.production.start(), b.id));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// The energy of all bundles of `filter`.
+pub fn volume(connection: &mut Connection, filter: &Filter, now: Timestamp) -> Result<WattHours> {
+    const SUM: &str = "SELECT CAST(COALESCE(SUM(b.range_last - b.range_first + 1), 0) AS BIGINT) FROM bundle b";
+    let sources = sources_of(filter);
+    let mut sum = WattHours::ZERO;
+    for issuance in issuances_of(filter) {
+        let select = conditions(Select::new(SUM), filter, issuance, &sources, now);
+        let part = connection.select(&select, |r| crate::code::count(r, 0))?;
+        sum = part.into_iter().map(WattHours).chain([sum]).sum();
+    }
+    Ok(sum)
+}
+
+/// One look-up for each issuance that is asked for, or one for all.
+fn issuances_of(filter: &Filter) -> Vec<Option<(DeviceId, Timestamp)>> {
+    filter.issuances.as_ref().map_or_else(|| vec![None], |pairs| pairs.iter().map(|pair| Some(*pair)).collect())
+}
+
+fn sources_of(filter: &Filter) -> Vec<i64> {
+    filter.energy_sources.iter().map(|source| source.code()).collect()
+}
+
+fn conditions<'v>(
+    select: Select<'v>,
+    filter: &'v Filter,
+    issuance: Option<(DeviceId, Timestamp)>,
+    sources: &'v [i64],
+    now: Timestamp,
+) -> Select<'v> {
+    let select = select
+        .and("b.account_id = ?", filter.account.map(|id| id.0))
+        .and("b.device_id = ? AND b.production_start = ?", issuance.map(|(device, start)| (device.0, start)))
+        .and("b.device_id = ?", filter.device.map(|id| id.0))
+        .and("b.production_start >= ?", filter.period_start)
+        .and("b.production_start < ?", filter.period_end)
+        .and("b.production_end <= ?", filter.period_end)
+        .and("b.range_first >= ?", filter.range_first.map(kept))
+        .and("b.range_last <= ?", filter.range_last.map(kept))
+        .and(
+            "b.attributes_id IN (SELECT a.id FROM certificate_attributes a WHERE a.energy_source IN \
+             (SELECT value FROM rarray(?) AS sources))",
+            (!sources.is_empty()).then_some(sources),
+        );
+    match filter.status {
+        None => select.and("b.status <> ?", Some(BundleStatus::Split.code())),
+        Some(BundleStatus::Expired) => select.and(
+            "(b.status = ? OR (b.status IN (?, ?) AND b.expires_at <= ?))",
+            Some((BundleStatus::Expired.code(), BundleStatus::Active.code(), BundleStatus::Locked.code(), now)),
+        ),
+        Some(status @ (BundleStatus::Active | BundleStatus::Locked)) => {
+            select.and("b.status = ? AND b.expires_at > ?", Some((status.code(), now)))
+        }
+        Some(status) => select.and("b.status = ?", Some(status.code())),
+    }
+}
+
+pub(crate) fn insert(tx: &mut Connection, bundles: &[Bundle]) -> Result<()> {
+    tx.insert(&TABLE, bundles, |b| {
+        let cancellation = b.cancellation.as_deref();
+        [
+            b.id.0.into(),
+            b.account_id.0.into(),
+            b.device_id.0.into(),
+            b.attributes_id.0.into(),
+            kept(b.range.first()).into(),
+            kept(b.range.last()).into(),
+            b.production.start().into(),
+            b.production.end().into(),
+            b.issued_at.into(),
+            b.expires_at.into(),
+            b.parent_id.map(|id| id.0).into(),
+            b.status.code().into(),
+            cancellation.map(|c| c.beneficiary.as_str()).into(),
+            cancellation.and_then(|c| c.beneficiary_account).map(|id| id.0).into(),
+            cancellation.and_then(|c| c.purpose.as_deref()).into(),
+            (&b.hash).into(),
+        ]
+    })
+}
+
+/// Writes what may change of a bundle. Each bundle once: with an id twice, either row may win.
+pub(crate) fn update(tx: &mut Connection, bundles: &[&Bundle]) -> Result<()> {
+    tx.update(
+        "UPDATE bundle SET account_id = v.column2, status = v.column3, beneficiary = v.column4, \
+         beneficiary_account_id = v.column5, purpose = v.column6 FROM ROWS AS v WHERE bundle.id = v.column1",
+        ["BIGINT", "BIGINT", "SMALLINT", "TEXT", "BIGINT", "TEXT"],
+        bundles,
+        |b| {
+            let cancellation = b.cancellation.as_deref();
+            [
+                b.id.0.into(),
+                b.account_id.0.into(),
+                b.status.code().into(),
+                cancellation.map(|c| c.beneficiary.as_str()).into(),
+                cancellation.and_then(|c| c.beneficiary_account).map(|id| id.0).into(),
+                cancellation.and_then(|c| c.purpose.as_deref()).into(),
+            ]
+        },
+    )?;
+    Ok(())
+}

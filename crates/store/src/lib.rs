@@ -1,0 +1,31 @@
+//! Where the registry is kept: statements and rows, one file per noun.
+//!
+//! Every statement has one text for both engines, next to the function that runs it. Invariant: nothing is written
+//! outside the transaction of a batch, and what a row says reads back as the same value of the domain. It knows no rules:
+//! what may change is decided before it gets here.
+
+pub mod account;
+pub mod action;
+pub mod batch;
+pub mod bundle;
+pub mod device;
+pub mod event;
+pub mod head;
+pub mod job;
+pub mod measurement;
+pub mod metadata;
+pub mod organisation;
+pub mod session;
+pub mod user;
+
+mod code;
+
+pub use db::{CheckpointMode, Connection, Engine, Error, Migration, OpenMode, Pool, Result, Url};
+
+/// The schema, step by step. Never edited once released.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "ledger",
+    sqlite: include_str!("../migrations/sqlite/V1__ledger.sql"),
+    postgres: include_str!("../migrations/postgres/V1__ledger.sql"),
+}];

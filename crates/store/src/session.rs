@@ -1,0 +1,52 @@
+//! Sessions: who is signed in. Only the hash of a token is kept.
+
+use crate::code::coded;
+use db::{Connection, Result};
+use domain::{Roles, UserId};
+use jiff::Timestamp;
+
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub token_hash: [u8; 32],
+    pub user_id: UserId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// Who holds this token, with their roles as they are now; `None` if it is unknown, expired or its user is deleted.
+pub fn holder(
+    connection: &mut Connection,
+    token_hash: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<(UserId, Roles, Timestamp)>> {
+    connection.query_optional(
+        "SELECT s.user_id, u.roles, s.expires_at FROM session s JOIN registry_user u ON u.id = s.user_id \
+         WHERE s.token_hash = $1 AND s.expires_at > $2 AND NOT u.is_deleted",
+        &[token_hash.into(), now.into()],
+        |r| Ok((UserId(r.get(0)?), coded(r, 1, Roles::from_code)?, r.get(2)?)),
+    )
+}
+
+pub fn insert(tx: &mut Connection, session: &Session) -> Result<()> {
+    tx.execute("DELETE FROM session WHERE expires_at <= $1", &[session.created_at.into()])?;
+    tx.execute(
+        "INSERT INTO session (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        &[
+            (&session.token_hash).into(),
+            session.user_id.0.into(),
+            session.created_at.into(),
+            session.expires_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn delete(tx: &mut Connection, token_hash: &[u8; 32]) -> Result<()> {
+    tx.execute("DELETE FROM session WHERE token_hash = $1", &[token_hash.into()])?;
+    Ok(())
+}
+
+pub fn delete_of(tx: &mut Connection, user: UserId) -> Result<()> {
+    tx.execute("DELETE FROM session WHERE user_id = $1", &[user.0.into()])?;
+    Ok(())
+}
