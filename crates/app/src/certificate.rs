@@ -85,7 +85,8 @@ impl AttributesCache {
         if missing.is_empty() {
             return Ok(found);
         }
-        let read: Vec<_> = store::metadata::attributes_by_ids(connection, &missing)?.into_iter().map(Arc::new).collect();
+        let read: Vec<_> =
+            store::metadata::attributes_by_ids(connection, &missing)?.into_iter().map(Arc::new).collect();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() + read.len() > ATTRIBUTES_REMEMBERED_MAX {
             known.clear();
@@ -127,23 +128,22 @@ impl Period {
         let bad = |text: String| Err(Error::BadQuery(text));
         match (self.start, self.end) {
             (None, None) => Ok(self),
-            _ if has_issuances => bad(
-                "Cannot provide issuance_ids with certificate_period_start or certificate_period_end.".to_owned(),
-            ),
+            _ if has_issuances => {
+                bad("Cannot provide issuance_ids with certificate_period_start or certificate_period_end.".to_owned())
+            }
             (None, Some(_)) => {
                 bad("certificate_period_start must be provided if certificate_period_end is provided.".to_owned())
             }
             (Some(start), None) if now.duration_since(start) > days => bad(format!(
                 "certificate_period_end must be provided if certificate_period_start is more than {days_max} days ago."
             )),
-            (Some(_), None) => Ok(self),
             (Some(start), Some(end)) if end <= start => {
                 bad("certificate_period_end must be greater than certificate_period_start.".to_owned())
             }
             (Some(start), Some(end)) if end.duration_since(start) > days => bad(format!(
                 "Difference between certificate_period_start and certificate_period_end must be {days_max} days or less."
             )),
-            (Some(_), Some(_)) => Ok(self),
+            (Some(_), Some(_) | None) => Ok(self),
         }
     }
 }
@@ -154,15 +154,9 @@ impl Registry {
     /// # Errors
     /// [`Error::NotFound`] for an account that the caller may not read; [`Error::BadQuery`] for the period's rules and bad
     /// issuance ids; [`Error::TooMuch`] above [`QUERY_BUNDLES_MAX`] without a limit.
-    pub fn query(
-        &self,
-        caller: &Caller,
-        query: &BundleQuery,
-        fresh: Option<EventNumber>,
-    ) -> Result<BundlePage, Error> {
+    pub fn query(&self, caller: &Caller, query: &BundleQuery, fresh: Option<EventNumber>) -> Result<BundlePage, Error> {
         let now = self.now();
-        let period =
-            query.period.checked(now, self.settings().query_period_days_max, query.issuance_ids.is_some())?;
+        let period = query.period.checked(now, self.settings().query_period_days_max, query.issuance_ids.is_some())?;
         let filter = Filter {
             account: Some(query.account),
             device: query.device,
@@ -294,11 +288,36 @@ mod tests {
         assert!(check(at("2026-02-01T00:00:00Z"), None, false).is_ok());
         assert!(check(at("2025-01-01T00:00:00Z"), at("2025-01-31T00:00:00Z"), false).is_ok());
         for (start, end, has_issuances, text) in [
-            (at("2026-01-01T00:00:00Z"), None, false, "certificate_period_end must be provided if certificate_period_start is more than 30 days ago."),
-            (None, at("2026-01-01T00:00:00Z"), false, "certificate_period_start must be provided if certificate_period_end is provided."),
-            (at("2025-01-01T00:00:00Z"), at("2025-01-31T00:00:01Z"), false, "Difference between certificate_period_start and certificate_period_end must be 30 days or less."),
-            (at("2025-01-01T00:00:00Z"), at("2025-01-01T00:00:00Z"), false, "certificate_period_end must be greater than certificate_period_start."),
-            (at("2025-01-01T00:00:00Z"), None, true, "Cannot provide issuance_ids with certificate_period_start or certificate_period_end."),
+            (
+                at("2026-01-01T00:00:00Z"),
+                None,
+                false,
+                "certificate_period_end must be provided if certificate_period_start is more than 30 days ago.",
+            ),
+            (
+                None,
+                at("2026-01-01T00:00:00Z"),
+                false,
+                "certificate_period_start must be provided if certificate_period_end is provided.",
+            ),
+            (
+                at("2025-01-01T00:00:00Z"),
+                at("2025-01-31T00:00:01Z"),
+                false,
+                "Difference between certificate_period_start and certificate_period_end must be 30 days or less.",
+            ),
+            (
+                at("2025-01-01T00:00:00Z"),
+                at("2025-01-01T00:00:00Z"),
+                false,
+                "certificate_period_end must be greater than certificate_period_start.",
+            ),
+            (
+                at("2025-01-01T00:00:00Z"),
+                None,
+                true,
+                "Cannot provide issuance_ids with certificate_period_start or certificate_period_end.",
+            ),
         ] {
             assert_eq!(check(start, end, has_issuances), Err(text.to_owned()));
         }

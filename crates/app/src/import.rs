@@ -9,10 +9,12 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+/// The first second of the year 3000.
+const YEAR_3000: i64 = 32_503_680_000;
 /// The most characters of one row.
-pub const ROW_CHARS_MAX: usize = 4_096;
+pub(crate) const ROW_CHARS_MAX: usize = 4_096;
 /// The most rows of the columns form, which cannot be streamed.
-pub const COLUMN_ROWS_MAX: usize = 100_000;
+pub(crate) const COLUMN_ROWS_MAX: usize = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -60,17 +62,14 @@ impl ZoneOfTimes {
 /// The rule it breaks. An hour that does not exist in `zone`, or exists twice, is refused.
 pub fn parse_instant(text: &str, zone: &ZoneOfTimes) -> Result<Timestamp, String> {
     let text = text.trim();
-    let parsed = match text.parse::<Timestamp>() {
-        Ok(at) => at,
-        Err(_) => {
-            let local: civil::DateTime = text.parse().map_err(|_| "must be a date and time".to_owned())?;
-            let ambiguous = zone.0.to_ambiguous_timestamp(local);
-            ambiguous.unambiguous().map_err(|_| "does not exist, or exists twice, in the stated time zone".to_owned())?
-        }
+    let parsed = if let Ok(at) = text.parse::<Timestamp>() {
+        at
+    } else {
+        let local: civil::DateTime = text.parse().map_err(|_| "must be a date and time".to_owned())?;
+        let ambiguous = zone.0.to_ambiguous_timestamp(local);
+        ambiguous.unambiguous().map_err(|_| "does not exist, or exists twice, in the stated time zone".to_owned())?
     };
-    let years = Timestamp::from_second(0)..Timestamp::from_second(32_503_680_000);
-    let (Ok(first), Ok(last)) = (years.start, years.end) else { return Ok(parsed) };
-    if parsed < first || parsed >= last {
+    if !(0..YEAR_3000).contains(&parsed.as_second()) {
         return Err("must lie between 1970 and 3000".to_owned());
     }
     if parsed.subsec_nanosecond() % 1_000 != 0 {
@@ -99,17 +98,15 @@ const QUALITY: &str = "quality";
 /// Fields that an answer of the registry carries and that may come back; they say nothing new.
 const PASSED_OVER: [&str; 3] = ["id", "created_at", "is_deleted"];
 
-fn reading_of(fields: &Fields<'_>, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
+fn reading_of<'t>(fields: &Fields<'t>, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
     let mut known = (None, None);
+    let present = |text: Option<&'t str>| text.map(str::trim).filter(|text| !text.is_empty());
     let fault = |field, rule: &str, known: (Option<i64>, Option<Timestamp>)| RowFault {
         field,
         rule: rule.to_owned(),
         device_id: known.0,
         start: known.1,
     };
-    fn present(text: Option<&str>) -> Option<&str> {
-        text.map(str::trim).filter(|text| !text.is_empty())
-    }
     let required = |field, text| present(text).ok_or_else(|| fault(field, "is required", known));
     let device: i64 = required(DEVICE_ID, fields.device_id)
         .and_then(|text| whole(text).ok_or_else(|| fault(DEVICE_ID, "must be a whole number", known)))?;
@@ -274,7 +271,8 @@ fn json_row(text: &str, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
     if text.len() > ROW_CHARS_MAX {
         return Err(whole_row("is longer than 4,096 characters".to_owned()));
     }
-    let row: JsonRow<'_> = serde_json::from_str(text).map_err(|error| whole_row(format!("is not a reading: {error}")))?;
+    let row: JsonRow<'_> =
+        serde_json::from_str(text).map_err(|error| whole_row(format!("is not a reading: {error}")))?;
     json_fields(
         [
             row.device_id,
@@ -322,7 +320,9 @@ fn read_json<E>(
     match (failed, read) {
         (Some(error), _) => Err(InputFault::Sink(error)),
         (None, Ok(())) => Ok(()),
-        (None, Err(error)) => Err(InputFault::Bad { field: "body".to_owned(), rule: format!("is not readings: {error}") }),
+        (None, Err(error)) => {
+            Err(InputFault::Bad { field: "body".to_owned(), rule: format!("is not readings: {error}") })
+        }
     }
 }
 
@@ -447,8 +447,7 @@ mod tests {
         }
     }
 
-    const HEADER: &str =
-        "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator\n";
+    const HEADER: &str = "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator\n";
 
     #[test]
     fn all_forms_give_the_same_reading() {

@@ -10,16 +10,17 @@ use domain::action::IssueChunk;
 use domain::{Actor, Capability, Command, DeviceId, JobId, MetadataId, Outcome, Refusal, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::Duration;
 use store::job::{Job, JobKind, JobState};
 
 /// Readings of one chunk: it holds the writer for well under 100 ms.
-pub(crate) const CHUNK_READINGS_MAX: usize = 5_000;
+pub(crate) const CHUNK_READINGS_MAX: usize = 10_000;
 /// Devices of one group; even at an interval of a minute a chunk stays bounded.
-const GROUP_DEVICES_MAX: usize = 5_000;
+const GROUP_DEVICES_MAX: usize = 10_000;
 /// Devices that one request names.
-pub const DEVICES_MAX: usize = 100_000;
+pub(crate) const DEVICES_MAX: usize = 100_000;
 /// Readings that a dry run looks at.
 pub const ISSUE_DRY_RUN_READINGS_MAX: i64 = 1_000_000;
 /// The shortest stretch of time of a chunk, which is the shortest interval.
@@ -28,6 +29,8 @@ const STRETCH_FIRST: SignedDuration = SignedDuration::from_hours(24);
 const STRETCH_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Jobs that run in this process at once; more are answered as busy.
 const JOBS_MAX: usize = 4;
+/// Chunks of a job that were queued and not answered yet.
+const CHUNKS_IN_FLIGHT: usize = 2;
 /// How long a job waits when another process is at it, before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// After so long without progress, a submission of readings is taken to be gone.
@@ -87,10 +90,10 @@ impl Registry {
         let request = self.checked(caller.may(Capability::Issue), request)?;
         let devices: Vec<i64> = request.device_ids.iter().map(|id| id.0).collect();
         let most = ISSUE_DRY_RUN_READINGS_MAX + 1;
-        let total =
-            self.read_primary(|c| store::measurement::count(c, &devices, request.from, request.to, most))?;
+        let total = self.read_primary(|c| store::measurement::count(c, &devices, request.from, request.to, most))?;
         if total >= most {
-            let text = format!("a dry run looks at up to {ISSUE_DRY_RUN_READINGS_MAX} readings; choose a shorter period");
+            let text =
+                format!("a dry run looks at up to {ISSUE_DRY_RUN_READINGS_MAX} readings; choose a shorter period");
             return Err(Error::TooMuch(text));
         }
         let now = self.now();
@@ -178,13 +181,14 @@ impl Registry {
             tracing::info!(job = job.id.0, "a job was left running");
             match job.kind {
                 JobKind::Issue => self.start_job(job.id),
-                JobKind::Readings => self.watch_submission(job),
+                JobKind::Readings => self.watch_submission(&job),
             }
         }
     }
 
     /// A submission that does not move on is over: its input went with the process that read it.
-    fn watch_submission(&self, job: Job) {
+    fn watch_submission(&self, job: &Job) {
+        let (id, position) = (job.id, job.position);
         let weak = std::sync::Arc::downgrade(&self.0);
         let body = move || {
             let until = std::time::Instant::now() + GONE_AFTER;
@@ -197,9 +201,9 @@ impl Registry {
             }
             let Some(inner) = weak.upgrade() else { return };
             let registry = Registry(inner);
-            let is_gone = registry.job_state(job.id).is_ok_and(|now| now.position == job.position);
+            let is_gone = registry.job_state(id).is_ok_and(|now| now.position == position);
             if is_gone {
-                registry.end_left_submission(job.id);
+                registry.end_left_submission(id);
             }
         };
         if let Err(error) = std::thread::Builder::new().name("left jobs".to_owned()).spawn(body) {
@@ -229,16 +233,29 @@ impl Registry {
                 return Ok(());
             }
             let mut steps = IssueSteps::of(self, &job)?;
+            let mut in_flight = VecDeque::new();
             while !self.is_closing() {
-                let Some((command, step)) = steps.next(self)? else { return Ok(()) };
-                let work = self.act(crate::job::actor_of(job.user_id), command, steps.request.clone(), Some(step));
-                match self.queue_waiting(work)?.wait() {
-                    Ok(answer) => steps.note(answer.outcome()),
-                    Err(Error::Refused(Refusal::JobMoved)) => {
-                        std::thread::sleep(LOOK_AGAIN);
-                        continue 'again;
+                let next = steps.next(self)?;
+                let is_over = next.is_none();
+                if let Some((command, step)) = next {
+                    let actor = crate::job::actor_of(job.user_id);
+                    let work = self.act(actor, command, steps.request.clone(), Some(step));
+                    in_flight.push_back(self.queue_waiting(work)?);
+                }
+                // While one chunk is written the next is looked up.
+                while in_flight.len() >= CHUNKS_IN_FLIGHT || (is_over && !in_flight.is_empty()) {
+                    let Some(oldest) = in_flight.pop_front() else { break };
+                    match oldest.wait() {
+                        Ok(_) => {}
+                        Err(Error::Refused(Refusal::JobMoved)) => {
+                            std::thread::sleep(LOOK_AGAIN);
+                            continue 'again;
+                        }
+                        Err(error) => return Err(error),
                     }
-                    Err(error) => return Err(error),
+                }
+                if is_over {
+                    return Ok(());
                 }
             }
             return Ok(());
@@ -295,22 +312,12 @@ impl IssueSteps {
             Some(chunk) => (chunk.command, chunk.readings),
             None => (self.walk.nothing(), 0),
         };
-        let step = JobStep {
-            job: self.job,
-            position: self.position,
-            done: self.done + readings,
-            total: self.total,
-            cursor: Some(self.walk.cursor),
-            is_last,
-        };
-        Ok(Some((Command::Issue(command), step)))
-    }
-
-    fn note(&mut self, outcome: Outcome) {
-        if let Outcome::Issue(issue) = outcome {
-            self.done += u64::try_from(issue.readings).unwrap_or(0);
-        }
+        let position = self.position;
         self.position += 1;
+        self.done += readings;
+        let (done, total, cursor) = (self.done, self.total, Some(self.walk.cursor));
+        let step = JobStep { job: self.job, position, done, total, cursor, is_last };
+        Ok(Some((Command::Issue(command), step)))
     }
 }
 
@@ -341,15 +348,17 @@ impl Walk {
             let group = group.to_vec();
             let devices: Vec<i64> = group.iter().map(|id| id.0).collect();
             let (from, end) = (self.cursor.from, self.request.to);
-            let extent = registry.read_primary(|c| store::measurement::extent(c, &devices, from, end))?;
-            let Some((first, _)) = extent else {
-                self.cursor = Cursor { group: self.cursor.group + 1, from: self.request.from };
-                continue;
+            let (to, readings) = self.fit(registry, &devices, from, end)?;
+            if readings > 0 {
+                let command = IssueChunk { metadata_id: self.request.metadata_id, devices: group, from, to };
+                self.cursor.from = to;
+                return Ok(Some(WalkedChunk { command, readings }));
+            }
+            let next = registry.read_primary(|c| store::measurement::first_start(c, &devices, to, end))?;
+            self.cursor = match next {
+                Some(from) => Cursor { group: self.cursor.group, from },
+                None => Cursor { group: self.cursor.group + 1, from: self.request.from },
             };
-            let (to, readings) = self.fit(registry, &devices, first, end)?;
-            let command = IssueChunk { metadata_id: self.request.metadata_id, devices: group, from: first, to };
-            self.cursor.from = to;
-            return Ok(Some(WalkedChunk { command, readings }));
         }
     }
 
@@ -369,10 +378,16 @@ impl Walk {
                 self.stretch = (self.stretch / 2).max(STRETCH_MIN);
                 continue;
             }
-            if count < most / 2 && self.stretch < STRETCH_MAX && to < end {
-                self.stretch = (self.stretch * 2).min(STRETCH_MAX);
-                if count < most / 4 {
-                    continue;
+            let fits = count.saturating_mul(10) >= most.saturating_mul(8);
+            if !fits && self.stretch < STRETCH_MAX && to < end && count <= most {
+                let factor =
+                    i32::try_from(most.saturating_mul(19) / count.max(1).saturating_mul(2)).unwrap_or(i32::MAX);
+                // factor counts tenths; at least a quarter more, at most eight times as much
+                self.stretch = (self.stretch / 10 * factor.clamp(12, 80)).min(STRETCH_MAX);
+                let wider = from.checked_add(self.stretch).unwrap_or(end).min(end);
+                let more = registry.read_primary(|c| store::measurement::count(c, devices, from, wider, most + 1))?;
+                if more <= most {
+                    return Ok((wider, u64::try_from(more).unwrap_or(0)));
                 }
             }
             return Ok((to, u64::try_from(count).unwrap_or(0)));

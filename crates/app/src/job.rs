@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use store::job::{Job, JobKind, JobState};
 
 /// How many bundle ids a job lists.
-pub const BUNDLE_IDS_LISTED_MAX: usize = 1_000;
+pub(crate) const BUNDLE_IDS_LISTED_MAX: usize = 1_000;
 /// How many refused readings an issue job lists; the rest is counted.
-pub const REFUSED_LISTED_MAX: usize = 1_000;
+pub(crate) const REFUSED_LISTED_MAX: usize = 1_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct NewJob {
@@ -105,9 +105,13 @@ impl Progress {
         }
         self.refused_total += count(issue.refused.len());
         let room = REFUSED_LISTED_MAX.saturating_sub(self.refused.len());
-        self.refused.extend(issue.refused.iter().take(room).map(|refused| {
-            RefusedReading::of(refused.device_id, refused.interval.start(), &refused.refusal)
-        }));
+        self.refused.extend(
+            issue
+                .refused
+                .iter()
+                .take(room)
+                .map(|refused| RefusedReading::of(refused.device_id, refused.interval.start(), &refused.refusal)),
+        );
     }
 
     fn absorb_readings(&mut self, readings: &ReadingsOutcome) {

@@ -214,8 +214,7 @@ impl Intake<'_> {
 
     fn create_job(&self) -> Result<JobId, Error> {
         let user_id = UserId(self.actor.code());
-        let new =
-            NewJob { kind: JobKind::Readings, user_id, request: "{}".to_owned(), progress: Progress::default() };
+        let new = NewJob { kind: JobKind::Readings, user_id, request: "{}".to_owned(), progress: Progress::default() };
         match self.registry.beside(Beside::CreateJob(new))?.wait()?.done {
             Done::Job(id) => Ok(id),
             other => unreachable!("creating a job gave {other:?}"),

@@ -9,9 +9,15 @@ use store::Connection;
 /// A user as the caller may see them.
 #[derive(Clone, Debug)]
 pub enum UserView {
-    Whole { user: User, accounts: Vec<AccountId> },
+    Whole {
+        user: User,
+        accounts: Vec<AccountId>,
+    },
     /// Somebody who shares an account with the caller: their name only.
-    Name { id: UserId, name: String },
+    Name {
+        id: UserId,
+        name: String,
+    },
 }
 
 #[derive(Clone, Debug)]

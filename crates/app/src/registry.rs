@@ -77,9 +77,10 @@ impl Registry {
         let schema = |error| OpenError::Schema { url: url.clone(), error };
         connection.migrate(store::MIGRATIONS).map_err(schema)?;
         let primary = Pool::open(&url, READERS_MAX).map_err(database)?;
-        let replica = settings.read_database.as_ref().map(|url| {
-            Pool::open(url, READERS_MAX).map_err(|error| OpenError::Replica { url: url.clone(), error })
-        });
+        let replica = settings
+            .read_database
+            .as_ref()
+            .map(|url| Pool::open(url, READERS_MAX).map_err(|error| OpenError::Replica { url: url.clone(), error }));
         let (queue, messages) = sync_channel(QUEUE_WORKS_MAX);
         let (checkpoint_stop, stopped) = std::sync::mpsc::channel();
         let (restart_log, queued) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -89,6 +90,7 @@ impl Registry {
             rules: settings.rules,
             random: rand::make_rng(),
             connection: Some(connection),
+            planned_at: 0,
             restart_log: restart_log.clone(),
             queued: queued.clone(),
         };
@@ -164,7 +166,7 @@ impl Registry {
             return Err(Error::Unavailable);
         }
         self.0.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = self.0.queue.try_send(Message::Do(Box::new(Queued { work, reply })));
+        let sent = self.0.queue.try_send(Message::Do(Queued { work, reply }));
         sent.map_err(|refused| {
             self.0.queued.fetch_sub(1, Ordering::Relaxed);
             match refused {
@@ -182,7 +184,7 @@ impl Registry {
             return Err(Error::Unavailable);
         }
         self.0.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = self.0.queue.send(Message::Do(Box::new(Queued { work, reply })));
+        let sent = self.0.queue.send(Message::Do(Queued { work, reply }));
         sent.map_err(|_| {
             self.0.queued.fetch_sub(1, Ordering::Relaxed);
             Error::Unavailable
@@ -202,11 +204,10 @@ impl Registry {
 
     pub fn dry_run_as(&self, actor: Actor, command: &Command) -> Result<(Answer, BundleId), Error> {
         let (now, rules) = (self.now(), &self.0.settings.rules);
-        let (head, completed_at, decision) =
-            self.read_primary(|c| c.snapshot(|tx| rehearse(tx, actor, command, now, rules)))?;
-        let (_, outcome) = decision?;
-        let done = Done::Acted { action_id: None, requested_at: now, completed_at, outcome };
-        Ok((Answer { event_number: head.event_number, done }, head.next.bundle))
+        let found = self.read_primary(|c| c.snapshot(|tx| rehearse(tx, actor, command, now, rules)))?;
+        let done =
+            Done::Acted { action_id: None, requested_at: now, completed_at: found.now, outcome: found.decision? };
+        Ok((Answer { event_number: found.event_number, done }, found.next_bundle))
     }
 
     // ── Reads ───────────────────────────────────────────────────────────────
@@ -233,10 +234,7 @@ impl Registry {
         }
     }
 
-    pub(crate) fn read_primary<T>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> store::Result<T>,
-    ) -> Result<T, Error> {
+    pub(crate) fn read_primary<T>(&self, work: impl FnOnce(&mut Connection) -> store::Result<T>) -> Result<T, Error> {
         self.0.primary.with(work).map_err(Error::from)
     }
 }

@@ -34,9 +34,16 @@ pub(crate) enum Beside {
     OpenSession(Session),
     CloseSession(Hash),
     /// Sets a password and ends all sessions of the user.
-    ChangePassword { user: UserId, password_hash: String },
+    ChangePassword {
+        user: UserId,
+        password_hash: String,
+    },
     CreateJob(NewJob),
-    EndJob { id: JobId, state: JobState, error: Option<String> },
+    EndJob {
+        id: JobId,
+        state: JobState,
+        error: Option<String>,
+    },
 }
 
 impl Work {
@@ -71,7 +78,12 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     /// A command of the ledger. No action where there was nothing to change, and in a dry run.
-    Acted { action_id: Option<ActionId>, requested_at: Timestamp, completed_at: Timestamp, outcome: Outcome },
+    Acted {
+        action_id: Option<ActionId>,
+        requested_at: Timestamp,
+        completed_at: Timestamp,
+        outcome: Outcome,
+    },
     Job(JobId),
     Beside,
 }

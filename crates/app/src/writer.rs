@@ -16,9 +16,7 @@ use crate::job::{JobStep, NewJob, Progress};
 use crate::work::{Act, Answer, Beside, Done, Work};
 use crate::{Clock, Error};
 use domain::seal::{self, Entry, Hash, Salt, SealedAction};
-use domain::{
-    Actor, Changes, Command, EventNumber, JobId, Outcome, Refusal, Rules, State, decide, event,
-};
+use domain::{Actor, Changes, Command, EventNumber, JobId, Outcome, Refusal, Rules, State, decide, event};
 use jiff::Timestamp;
 use rand::{Rng as _, rngs::StdRng};
 use std::collections::BTreeMap;
@@ -41,14 +39,17 @@ const ATTEMPTS_MAX: usize = 2;
 /// How long the database is asked what became of a COMMIT, and how long between.
 const RECONNECTS_MAX: usize = 20;
 const RECONNECT_AFTER: Duration = Duration::from_millis(250);
+/// Events after which statements are planned anew for the first time.
+const PLAN_AGAIN_AT: i64 = 1_000;
 
 pub(crate) struct Queued {
     pub work: Work,
     pub reply: oneshot::Sender<Result<Answer, Error>>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "all messages but the last are of the large kind")]
 pub(crate) enum Message {
-    Do(Box<Queued>),
+    Do(Queued),
     /// Finish what was queued before, then end.
     Stop,
 }
@@ -59,6 +60,8 @@ pub(crate) struct Writer {
     pub rules: Rules,
     pub random: StdRng,
     pub connection: Option<Connection>,
+    /// How many events there were when the statements were planned.
+    pub planned_at: i64,
     /// Set by the checkpoint thread: the log should start over between two batches.
     pub restart_log: Arc<AtomicBool>,
     /// Works taken from the queue and not yet answered, for those who watch.
@@ -75,7 +78,7 @@ struct Batch {
 impl Writer {
     /// Works until it is told to stop and everything queued before is done.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
-        let mut kept: Option<Box<Queued>> = None;
+        let mut kept: Option<Queued> = None;
         let mut is_stopping = false;
         while !(is_stopping && kept.is_none()) {
             let first = match kept.take() {
@@ -110,7 +113,7 @@ impl Writer {
         }
     }
 
-    fn carry_out(&mut self, batch: Vec<Box<Queued>>) {
+    fn carry_out(&mut self, batch: Vec<Queued>) {
         let works: Vec<&Work> = batch.iter().map(|queued| &queued.work).collect();
         let answers = match catch_unwind(AssertUnwindSafe(|| self.attempt(&works))) {
             Ok(answers) => answers,
@@ -164,8 +167,14 @@ impl Writer {
         }
         let tx = self.connection.as_mut().expect("it was opened just now");
         tx.begin()?;
+        let head = store::head::lock(tx)?;
+        // When the ledger has doubled, plans made for the smaller one are due.
+        if head.event_number.0 >= self.planned_at.saturating_mul(2) {
+            tx.forget_plans()?;
+            self.planned_at = head.event_number.0.max(PLAN_AGAIN_AT);
+        }
         let mut press = Press { clock: &self.clock, rules: &self.rules, random: &mut self.random };
-        let done = catch_unwind(AssertUnwindSafe(|| press.batch(tx, works)));
+        let done = catch_unwind(AssertUnwindSafe(|| press.batch(tx, head, works)));
         let batch = match done {
             Ok(Ok(batch)) => batch,
             Ok(Err(error)) => {
@@ -244,14 +253,12 @@ struct Ledger {
 }
 
 impl Press<'_> {
-    fn batch(&mut self, tx: &mut Connection, works: &[&Work]) -> store::Result<Batch> {
-        let head = store::head::lock(tx)?;
+    fn batch(&mut self, tx: &mut Connection, head: Head, works: &[&Work]) -> store::Result<Batch> {
         let now = self.clock.now().max(head.recorded_at);
         let mut state = load(tx, &head, works)?;
         let first_event = head.event_number;
         let jobs = load_jobs(tx, works)?;
-        let mut ledger =
-            Ledger { head, now, actions: Vec::new(), events: Vec::new(), jobs, is_head_changed: false };
+        let mut ledger = Ledger { head, now, actions: Vec::new(), events: Vec::new(), jobs, is_head_changed: false };
         let mut answers = Vec::with_capacity(works.len());
         for work in works {
             answers.push(match work {
@@ -463,19 +470,27 @@ fn create_job(ledger: &mut Ledger, new: &NewJob) -> Job {
     }
 }
 
-/// Decides a command on the state as `connection` sees it and forgets it: what it *would* do. Ids of what would be made
-/// are those at or above the returned head's.
+/// What a command would do.
+pub(crate) struct Rehearsed {
+    pub event_number: EventNumber,
+    /// Ids of bundles that would be made are at or above this.
+    pub next_bundle: domain::BundleId,
+    pub now: Timestamp,
+    pub decision: Result<Outcome, Refusal>,
+}
+
+/// Decides a command on the state as `connection` sees it, and forgets it.
 pub(crate) fn rehearse(
     connection: &mut Connection,
     actor: Actor,
     command: &Command,
     now: Timestamp,
     rules: &Rules,
-) -> store::Result<(Head, Timestamp, Result<(Changes, Outcome), Refusal>)> {
+) -> store::Result<Rehearsed> {
     let head = store::head::read(connection)?;
     let now = now.max(head.recorded_at);
     let mut state = store::batch::load(connection, head.next, std::iter::once((actor, command)))?;
     store::batch::load_whitelist_sizes(connection, &mut state, std::iter::once(command))?;
-    let decision = decide(&state, actor, command, now, rules);
-    Ok((head, now, decision))
+    let decision = decide(&state, actor, command, now, rules).map(|(_, outcome)| outcome);
+    Ok(Rehearsed { event_number: head.event_number, next_bundle: head.next.bundle, now, decision })
 }

@@ -201,6 +201,15 @@ impl Connection {
         self.noted(done)
     }
 
+    /// Has PostgreSQL plan its prepared statements anew, by the sizes that the tables have now: a plan made while a table
+    /// was small may read the whole of it. SQLite's plans do not depend on sizes.
+    pub fn forget_plans(&mut self) -> Result<()> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => self.batch("DISCARD PLANS"),
+        }
+    }
+
     // ── Transactions ────────────────────────────────────────────────────────
 
     /// Runs `work` in one transaction: committed if it gives `Ok`, rolled back if `Err` or if it panics.

@@ -11,7 +11,7 @@ use postgres::{
     config::{Host, SslMode},
     types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
-use std::{collections::HashMap, error::Error as StdError, sync::OnceLock, time::Duration};
+use std::{borrow::Cow, collections::HashMap, error::Error as StdError, sync::OnceLock, time::Duration};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long a connection may take to come up, unless the URL has a `connect_timeout`.
@@ -59,7 +59,7 @@ impl Session {
         if self.prepared.len() >= STATEMENTS_MAX {
             self.forget_oldest();
         }
-        let statement = self.client().prepare(sql)?;
+        let statement = self.client().prepare(&dialect(sql))?;
         self.prepared.insert(sql.into(), (statement.clone(), self.uses));
         Ok(statement)
     }
@@ -139,17 +139,35 @@ fn tls() -> Result<MakeRustlsConnect> {
     made.clone().map_err(Error::Tls)
 }
 
+/// The statement as PostgreSQL knows it: `x IN rarray($1)` is `x = ANY($1)`, one look-up in the index for each member,
+/// whatever the planner thinks of the table.
+fn dialect(sql: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(sql);
+    for name in ["IN rarray(", "IN rarray_text("] {
+        while let Some(start) = text.find(name) {
+            let arguments = start + name.len();
+            let Some(length) = text[arguments..].find(')') else { return text };
+            let end = arguments + length;
+            text = format!("{}= ANY({}){}", &text[..start], &text[arguments..end], &text[end + 1..]).into();
+        }
+    }
+    text
+}
+
+/// Rows are looked up by key, in sets: of each set's members the index is asked. A plan made while a table was small, or
+/// without statistics, must not read the whole of it once it has grown, so the ways to do that are closed.
+const BY_KEY: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; \
+    SET enable_mergejoin = off; SET enable_material = off; SET jit = off;";
+
 fn settings(mode: OpenMode) -> String {
     let (lock, read) = (BUSY_TIMEOUT.as_millis(), READ_TIMEOUT.as_millis());
     let common = format!("SET TIME ZONE 'UTC'; SET lock_timeout = {lock};");
     match mode {
-        // The writer looks up rows by key and nothing else: a plan made without statistics must not scan a table.
-        OpenMode::Writer => {
-            format!("{common} SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;")
-        }
+        OpenMode::Writer => format!("{common} {BY_KEY}"),
         OpenMode::Reader => {
-            format!("{common} SET default_transaction_read_only = on; SET statement_timeout = {read};")
+            format!("{common} {BY_KEY} SET default_transaction_read_only = on; SET statement_timeout = {read};")
         }
+        // What reads whole tables is left to the planner.
         OpenMode::LongReader => format!("{common} SET default_transaction_read_only = on; SET statement_timeout = 0;"),
     }
 }

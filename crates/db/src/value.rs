@@ -20,9 +20,9 @@ pub enum Value<'v> {
     Instant(Timestamp),
     /// JSON as text. PostgreSQL keeps the meaning of it, not its spaces and order.
     Json(&'v str),
-    /// A set of ids for `FROM rarray($1) AS wanted JOIN t ON t.id = wanted.value`. A parameter only.
+    /// A set of ids for `WHERE id IN rarray($1)`, or `FROM rarray($1) AS wanted`. A parameter only.
     Ids(&'v [i64]),
-    /// A set of texts for `FROM rarray_text($1) AS wanted JOIN t ON t.name = wanted.value`. A parameter only.
+    /// A set of texts for `WHERE name IN rarray_text($1)`. A parameter only.
     Texts(&'v [String]),
 }
 

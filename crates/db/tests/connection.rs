@@ -382,7 +382,9 @@ fn a_writer_looks_up_a_set_of_keys_through_the_index() {
         let mut connection = with_table(&database);
         let ids: Vec<i64> = (1..=5_000).collect();
         connection.insert(&Table { name: "thing", columns: ["id"] }, &ids, |id| [(*id).into()]).unwrap();
-        let text = "SELECT t.name FROM rarray($1) AS wanted JOIN thing t ON t.id = wanted.value";
+        let text = "SELECT t.name FROM thing t WHERE t.id IN rarray($1)";
+        let found = connection.query(text, &[ids[..2_000].into()], |row| row.get::<Option<String>>(0)).unwrap();
+        assert_eq!(found.len(), 2_000);
         let (explain, used, column) = match database.engine() {
             Engine::Sqlite => ("EXPLAIN QUERY PLAN", "SEARCH t USING INTEGER PRIMARY KEY", 3),
             Engine::Postgres => ("EXPLAIN", "Index Scan using thing_pkey on thing t", 0),
@@ -392,6 +394,20 @@ fn a_writer_looks_up_a_set_of_keys_through_the_index() {
         let plan = plan.join("\n");
         assert!(plan.contains(used), "{plan}");
         assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN t"), "{plan}");
+    }
+}
+
+#[test]
+fn sets_of_ids_and_of_texts_stand_in_one_condition() {
+    for database in TestDatabase::both() {
+        let mut connection = with_table(&database);
+        for (id, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            add(&mut connection, id, name).unwrap();
+        }
+        let names = ["b".to_owned(), "c".to_owned(), "nobody".to_owned()];
+        let text = "SELECT id FROM thing WHERE name IN rarray_text($2) AND id IN rarray($1) ORDER BY id";
+        let found = connection.query(text, &[[1_i64, 2].as_slice().into(), Value::Texts(&names)], int).unwrap();
+        assert_eq!(found, [2]);
     }
 }
 

@@ -22,7 +22,7 @@ fn account_of(row: &Row<'_>) -> Result<Account> {
 
 pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Account>> {
     connection.query(
-        concat!("SELECT ", columns!(), " FROM rarray($1) AS wanted JOIN account a ON a.id = wanted.value ORDER BY a.id"),
+        concat!("SELECT ", columns!(), " FROM account a WHERE a.id IN rarray($1) ORDER BY a.id"),
         &[ids.into()],
         account_of,
     )
@@ -54,8 +54,8 @@ pub fn whitelisted(
     senders: &[i64],
 ) -> Result<Vec<(AccountId, AccountId)>> {
     connection.query(
-        "SELECT w.account_id, w.source_account_id FROM rarray($1) AS wanted JOIN account_whitelist w \
-         ON w.account_id = wanted.value AND w.source_account_id IN (SELECT value FROM rarray($2) AS senders)",
+        "SELECT w.account_id, w.source_account_id FROM account_whitelist w \
+         WHERE w.account_id IN rarray($1) AND w.source_account_id IN rarray($2)",
         &[receivers.into(), senders.into()],
         |r| Ok((AccountId(r.get(0)?), AccountId(r.get(1)?))),
     )
@@ -67,7 +67,7 @@ pub fn whitelist_size(connection: &mut Connection, id: AccountId) -> Result<i64>
 
 pub fn taken_names(connection: &mut Connection, names: &[String]) -> Result<Vec<String>> {
     connection.query(
-        "SELECT a.name FROM rarray_text($1) AS wanted JOIN account a ON a.name = wanted.value AND NOT a.is_deleted",
+        "SELECT a.name FROM account a WHERE a.name IN rarray_text($1) AND NOT a.is_deleted",
         &[Value::Texts(names)],
         |r| r.get(0),
     )

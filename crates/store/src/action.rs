@@ -27,7 +27,16 @@ pub struct ActionRow {
 const TABLE: Table<11> = Table {
     name: "action",
     columns: [
-        "id", "kind", "actor", "account_id", "requested_at", "completed_at", "request", "salt", "hash", "first_event",
+        "id",
+        "kind",
+        "actor",
+        "account_id",
+        "requested_at",
+        "completed_at",
+        "request",
+        "salt",
+        "hash",
+        "first_event",
         "last_event",
     ],
 };

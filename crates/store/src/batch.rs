@@ -77,11 +77,7 @@ impl Named {
                 self.senders.push(action.source.0);
             }
             Deed::Cancel { beneficiary_account, .. } => self.accounts.extend(beneficiary_account.map(|id| id.0)),
-            Deed::Claim
-            | Deed::Reserve { .. }
-            | Deed::Lock { .. }
-            | Deed::Unlock { .. }
-            | Deed::Withdraw { .. } => {}
+            Deed::Claim | Deed::Reserve { .. } | Deed::Lock { .. } | Deed::Unlock { .. } | Deed::Withdraw { .. } => {}
         }
     }
 
@@ -230,9 +226,7 @@ fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
             account::insert(tx, account)?;
             account::change_whitelist(tx, account.id, whitelist, &[])
         }
-        Change::WhitelistChanged { account, added, removed } => {
-            account::change_whitelist(tx, *account, added, removed)
-        }
+        Change::WhitelistChanged { account, added, removed } => account::change_whitelist(tx, *account, added, removed),
         Change::DeviceCreated(device) => device::insert(tx, device),
         Change::MetadataCreated(metadata) => metadata::insert(tx, metadata),
         Change::AttributesCreated(attributes) => metadata::insert_attributes(tx, attributes),

@@ -3,16 +3,31 @@
 use crate::code::{coded, kept};
 use crate::measurement::{interval_of, range_of};
 use db::{Connection, Result, Row, Select, Table};
-use domain::{AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, DeviceId, EnergySource, WattHours};
+use domain::{
+    AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, DeviceId, EnergySource, WattHours,
+};
 use jiff::Timestamp;
 use std::sync::Arc;
 
 const TABLE: Table<16> = Table {
     name: "bundle",
     columns: [
-        "id", "account_id", "device_id", "attributes_id", "range_first", "range_last", "production_start",
-        "production_end", "issued_at", "expires_at", "parent_id", "status", "beneficiary", "beneficiary_account_id",
-        "purpose", "hash",
+        "id",
+        "account_id",
+        "device_id",
+        "attributes_id",
+        "range_first",
+        "range_last",
+        "production_start",
+        "production_end",
+        "issued_at",
+        "expires_at",
+        "parent_id",
+        "status",
+        "beneficiary",
+        "beneficiary_account_id",
+        "purpose",
+        "hash",
     ],
 };
 
@@ -52,7 +67,7 @@ fn bundle_of(row: &Row<'_>) -> Result<Bundle> {
 
 pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Bundle>> {
     connection.query(
-        concat!("SELECT ", columns!(), " FROM rarray($1) AS wanted JOIN bundle b ON b.id = wanted.value"),
+        concat!("SELECT ", columns!(), " FROM bundle b WHERE b.id IN rarray($1)"),
         &[ids.into()],
         bundle_of,
     )
@@ -148,8 +163,7 @@ fn conditions<'v>(
         .and("b.range_first >= ?", filter.range_first.map(kept))
         .and("b.range_last <= ?", filter.range_last.map(kept))
         .and(
-            "b.attributes_id IN (SELECT a.id FROM certificate_attributes a WHERE a.energy_source IN \
-             (SELECT value FROM rarray(?) AS sources))",
+            "b.attributes_id IN (SELECT a.id FROM certificate_attributes a WHERE a.energy_source IN rarray(?))",
             (!sources.is_empty()).then_some(sources),
         );
     match filter.status {

@@ -59,7 +59,7 @@ pub(crate) fn description_values(description: &DeviceDescription) -> [Value<'_>;
 
 pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Device>> {
     connection.query(
-        concat!("SELECT ", columns!(), " FROM rarray($1) AS wanted JOIN device d ON d.id = wanted.value"),
+        concat!("SELECT ", columns!(), " FROM device d WHERE d.id IN rarray($1)"),
         &[ids.into()],
         device_of,
     )
@@ -81,7 +81,7 @@ pub fn production_ids(connection: &mut Connection) -> Result<Vec<DeviceId>> {
 /// Which of these meters are a device's, deleted or not.
 pub fn taken_meters(connection: &mut Connection, meters: &[String]) -> Result<Vec<String>> {
     connection.query(
-        "SELECT d.meter_data_id FROM rarray_text($1) AS wanted JOIN device d ON d.meter_data_id = wanted.value",
+        "SELECT d.meter_data_id FROM device d WHERE d.meter_data_id IN rarray_text($1)",
         &[Value::Texts(meters)],
         |r| r.get(0),
     )

@@ -19,8 +19,16 @@ pub struct EventRow {
 const TABLE: Table<10> = Table {
     name: "event",
     columns: [
-        "number", "recorded_at", "action_id", "entity", "entity_id", "event_type", "attributes_before",
-        "attributes_after", "salt", "leaf",
+        "number",
+        "recorded_at",
+        "action_id",
+        "entity",
+        "entity_id",
+        "event_type",
+        "attributes_before",
+        "attributes_after",
+        "salt",
+        "leaf",
     ],
 };
 

@@ -88,11 +88,7 @@ fn job_of(row: &Row<'_>) -> Result<Job> {
 }
 
 pub fn by_id(connection: &mut Connection, id: JobId) -> Result<Option<Job>> {
-    connection.query_optional(
-        concat!("SELECT ", columns!(), " FROM job j WHERE j.id = $1"),
-        &[id.0.into()],
-        job_of,
-    )
+    connection.query_optional(concat!("SELECT ", columns!(), " FROM job j WHERE j.id = $1"), &[id.0.into()], job_of)
 }
 
 /// Jobs in the order of their ids, newest first, before `before`; of one user or of all.

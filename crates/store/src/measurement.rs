@@ -13,7 +13,15 @@ use std::collections::BTreeMap;
 const TABLE: Table<10> = Table {
     name: "measurement",
     columns: [
-        "id", "device_id", "start_at", "end_at", "energy_wh", "gross_net", "quality", "source", "action_id",
+        "id",
+        "device_id",
+        "start_at",
+        "end_at",
+        "energy_wh",
+        "gross_net",
+        "quality",
+        "source",
+        "action_id",
         "superseded_by",
     ],
 };
@@ -92,7 +100,7 @@ pub fn current(connection: &mut Connection, readings: &[Reading]) -> Result<Vec<
                 "SELECT ",
                 columns!(),
                 ", EXISTS (SELECT 1 FROM bundle b WHERE b.device_id = m.device_id AND b.production_start = m.start_at) \
-                 FROM rarray($1) AS wanted JOIN measurement m ON m.device_id = wanted.value \
+                 FROM measurement m WHERE m.device_id IN rarray($1) \
                  AND m.start_at > $2 AND m.start_at < $3 AND m.superseded_by IS NULL"
             ),
             &[devices.as_slice().into(), reach.into(), last.into()],
@@ -137,20 +145,16 @@ pub fn places(
         concat!(
             "SELECT ",
             columns!(),
-            ", b.status, b.range_first, b.range_last FROM rarray($1) AS wanted \
-             JOIN measurement m ON m.device_id = wanted.value AND m.start_at >= $2 AND m.start_at < $3 \
-             AND m.superseded_by IS NULL \
-             LEFT JOIN bundle b ON b.device_id = m.device_id AND b.production_start = m.start_at"
+            ", b.status, b.range_first, b.range_last FROM measurement m \
+             LEFT JOIN bundle b ON b.device_id = m.device_id AND b.production_start = m.start_at \
+             WHERE m.device_id IN rarray($1) AND m.start_at >= $2 AND m.start_at < $3 AND m.superseded_by IS NULL"
         ),
         &[devices.into(), from.into(), to.into()],
         |row| -> Result<()> {
             let measurement = measurement_of(row)?;
             let key = (measurement.reading.interval.start(), measurement.reading.device_id);
-            let place = places.entry(key).or_insert(IssuePlace {
-                measurement,
-                live: WattHours::ZERO,
-                held: WattHours::ZERO,
-            });
+            let place =
+                places.entry(key).or_insert(IssuePlace { measurement, live: WattHours::ZERO, held: WattHours::ZERO });
             let Some(range) = optional_range(row, 9)? else { return Ok(()) };
             let status = coded(row, 8, BundleStatus::from_code)?;
             let sum = if status.is_live() {
@@ -181,31 +185,27 @@ pub(crate) fn range_of(row: &Row<'_>, first: usize) -> Result<CertificateRange> 
 /// How many current readings of `devices` start in `from..to`; stops counting above `most`.
 pub fn count(connection: &mut Connection, devices: &[i64], from: Timestamp, to: Timestamp, most: i64) -> Result<i64> {
     connection.query_one(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM rarray($1) AS wanted JOIN measurement m ON m.device_id = wanted.value \
+        "SELECT COUNT(*) FROM (SELECT 1 FROM measurement m WHERE m.device_id IN rarray($1) \
          AND m.start_at >= $2 AND m.start_at < $3 AND m.superseded_by IS NULL LIMIT $4) AS found",
         &[devices.into(), from.into(), to.into(), most.into()],
         |r| r.get(0),
     )
 }
 
-/// The first and the last start of the current readings of `devices` in `from..to`.
-pub fn extent(
+/// The first start of a current reading of `devices` in `from..to`.
+pub fn first_start(
     connection: &mut Connection,
     devices: &[i64],
     from: Timestamp,
     to: Timestamp,
-) -> Result<Option<(Timestamp, Timestamp)>> {
-    let found: (Option<Timestamp>, Option<Timestamp>) = connection.query_one(
-        "SELECT MIN(first), MAX(last) FROM (SELECT \
+) -> Result<Option<Timestamp>> {
+    connection.query_one(
+        "SELECT MIN(first) FROM (SELECT \
          (SELECT MIN(m.start_at) FROM measurement m WHERE m.device_id = wanted.value AND m.start_at >= $2 \
-          AND m.start_at < $3 AND m.superseded_by IS NULL) AS first, \
-         (SELECT MAX(m.start_at) FROM measurement m WHERE m.device_id = wanted.value AND m.start_at >= $2 \
-          AND m.start_at < $3 AND m.superseded_by IS NULL) AS last \
-         FROM rarray($1) AS wanted) AS extents",
+          AND m.start_at < $3 AND m.superseded_by IS NULL) AS first FROM rarray($1) AS wanted) AS firsts",
         &[devices.into(), from.into(), to.into()],
-        |r| Ok((r.get(0)?, r.get(1)?)),
-    )?;
-    Ok(found.0.zip(found.1))
+        |r| r.get(0),
+    )
 }
 
 pub(crate) fn insert(tx: &mut Connection, rows: &[(Measurement, ReadingSource, ActionId)]) -> Result<()> {

@@ -29,7 +29,7 @@ pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<IssuanceMe
     connection.query(
         "SELECT m.id, m.country_of_issuance, m.connected_grid_identification, m.issuing_body, m.issue_market_zone, \
          m.legal_status, m.issuance_purpose, m.support_received, m.quality_scheme_reference, m.dissemination_level, \
-         m.created_at FROM rarray($1) AS wanted JOIN issuance_metadata m ON m.id = wanted.value",
+         m.created_at FROM issuance_metadata m WHERE m.id IN rarray($1)",
         &[ids.into()],
         metadata_of,
     )
@@ -78,7 +78,7 @@ pub fn attributes_by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec
     connection.query(
         "SELECT a.id, a.device_id, a.device_version, a.metadata_id, a.energy_carrier, a.name, a.grid, a.energy_source, \
          a.technology_type, a.operational_date, a.capacity_watts, a.peak_demand_watts, a.location, a.meter_data_id, \
-         a.kind, a.hash FROM rarray($1) AS wanted JOIN certificate_attributes a ON a.id = wanted.value",
+         a.kind, a.hash FROM certificate_attributes a WHERE a.id IN rarray($1)",
         &[ids.into()],
         attributes_of,
     )
@@ -94,9 +94,8 @@ pub fn known_attributes(
     metadata: &[i64],
 ) -> Result<Vec<KnownAttributes>> {
     connection.query(
-        "SELECT a.device_id, a.device_version, a.metadata_id, a.id, a.hash FROM rarray($1) AS wanted \
-         JOIN certificate_attributes a ON a.device_id = wanted.value \
-         WHERE a.metadata_id IN (SELECT value FROM rarray($2) AS under)",
+        "SELECT a.device_id, a.device_version, a.metadata_id, a.id, a.hash FROM certificate_attributes a \
+         WHERE a.device_id IN rarray($1) AND a.metadata_id IN rarray($2)",
         &[devices.into(), metadata.into()],
         |r| {
             let key = (DeviceId(r.get(0)?), r.get(1)?, MetadataId(r.get(2)?));

@@ -21,7 +21,7 @@ fn organisation_of(row: &Row<'_>) -> Result<Organisation> {
 pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Organisation>> {
     connection.query(
         "SELECT o.id, o.name, o.business_id, o.primary_contact, o.address, o.website, o.is_deleted, o.created_at \
-         FROM rarray($1) AS wanted JOIN organisation o ON o.id = wanted.value",
+         FROM organisation o WHERE o.id IN rarray($1)",
         &[ids.into()],
         organisation_of,
     )
@@ -29,7 +29,7 @@ pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Organisati
 
 pub fn taken_names(connection: &mut Connection, names: &[String]) -> Result<Vec<String>> {
     connection.query(
-        "SELECT o.name FROM rarray_text($1) AS wanted JOIN organisation o ON o.name = wanted.value AND NOT o.is_deleted",
+        "SELECT o.name FROM organisation o WHERE o.name IN rarray_text($1) AND NOT o.is_deleted",
         &[Value::Texts(names)],
         |r| r.get(0),
     )

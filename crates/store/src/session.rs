@@ -31,12 +31,7 @@ pub fn insert(tx: &mut Connection, session: &Session) -> Result<()> {
     tx.execute("DELETE FROM session WHERE expires_at <= $1", &[session.created_at.into()])?;
     tx.execute(
         "INSERT INTO session (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
-        &[
-            (&session.token_hash).into(),
-            session.user_id.0.into(),
-            session.created_at.into(),
-            session.expires_at.into(),
-        ],
+        &[(&session.token_hash).into(), session.user_id.0.into(), session.created_at.into(), session.expires_at.into()],
     )?;
     Ok(())
 }

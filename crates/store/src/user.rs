@@ -24,7 +24,7 @@ fn user_of(row: &Row<'_>) -> Result<User> {
 
 pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<User>> {
     connection.query(
-        concat!("SELECT ", columns!(), " FROM rarray($1) AS wanted JOIN registry_user u ON u.id = wanted.value"),
+        concat!("SELECT ", columns!(), " FROM registry_user u WHERE u.id IN rarray($1)"),
         &[ids.into()],
         user_of,
     )
@@ -41,7 +41,7 @@ pub fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<User>> {
 /// The accounts that these users belong to.
 pub fn memberships(connection: &mut Connection, users: &[i64]) -> Result<Vec<(UserId, AccountId)>> {
     connection.query(
-        "SELECT m.user_id, m.account_id FROM rarray($1) AS wanted JOIN account_user m ON m.user_id = wanted.value \
+        "SELECT m.user_id, m.account_id FROM account_user m WHERE m.user_id IN rarray($1) \
          ORDER BY m.user_id, m.account_id",
         &[users.into()],
         |r| Ok((UserId(r.get(0)?), AccountId(r.get(1)?))),
@@ -51,8 +51,8 @@ pub fn memberships(connection: &mut Connection, users: &[i64]) -> Result<Vec<(Us
 /// Which of these sign-in names are in use.
 pub fn taken_contacts(connection: &mut Connection, contacts: &[String]) -> Result<Vec<String>> {
     connection.query(
-        "SELECT u.primary_contact FROM rarray_text($1) AS wanted JOIN registry_user u \
-         ON u.primary_contact = wanted.value AND NOT u.is_deleted",
+        "SELECT u.primary_contact FROM registry_user u \
+         WHERE u.primary_contact IN rarray_text($1) AND NOT u.is_deleted",
         &[Value::Texts(contacts)],
         |r| r.get(0),
     )
@@ -102,9 +102,6 @@ pub fn set_password(tx: &mut Connection, user: UserId, password_hash: &str) -> R
 }
 
 pub fn insert_membership(tx: &mut Connection, user: UserId, account: AccountId) -> Result<()> {
-    tx.execute(
-        "INSERT INTO account_user (user_id, account_id) VALUES ($1, $2)",
-        &[user.0.into(), account.0.into()],
-    )?;
+    tx.execute("INSERT INTO account_user (user_id, account_id) VALUES ($1, $2)", &[user.0.into(), account.0.into()])?;
     Ok(())
 }

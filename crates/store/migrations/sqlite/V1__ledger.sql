@@ -53,7 +53,7 @@ CREATE TABLE session (
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_holder ON session (user_id);
 CREATE INDEX session_expiry ON session (expires_at);
 
 CREATE TABLE account (

@@ -1,0 +1,278 @@
+//! Random commands from a seed: mostly ones that can be carried out, some that nearly can, a few that make no sense.
+
+use super::Model;
+use super::bundles::Held;
+use domain::action::{BundleAction, Deed, IssueChunk, Portion, SubmitReadings, WhitelistUpdate};
+use domain::{
+    AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, GrossNet, Interval, MetadataId, Quality, Ratio,
+    Reading, ReadingSource, UserId, WattHours,
+};
+use jiff::{SignedDuration, Timestamp};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+const ENERGY_MAX_WH: i64 = 40;
+/// How far back readings and issues reach.
+const HOURS_BACK: i64 = 30;
+/// What nobody and nothing has.
+const UNKNOWN: i64 = 99;
+
+pub struct Dice(StdRng);
+
+impl Dice {
+    pub fn of_seed(seed: u64) -> Self {
+        Self(StdRng::seed_from_u64(seed))
+    }
+
+    /// From 0 to below `most`.
+    pub fn below(&mut self, most: i64) -> i64 {
+        self.0.random_range(0..most)
+    }
+
+    /// True this many times in a hundred.
+    pub fn percent(&mut self, percent: i64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        if from.is_empty() { None } else { from.get(self.0.random_range(0..from.len())) }
+    }
+
+    /// Who asks for what.
+    pub fn command(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
+        match self.below(100) {
+            0..=15 => self.submission(model, now),
+            16..=31 => self.issue(model, now),
+            32..=37 => self.whitelist(model),
+            38..=39 => (self.administrator(model), Command::ApproveDevice(self.device(model))),
+            _ => self.bundles(model, now),
+        }
+    }
+
+    /// Where the clock goes next: mostly nowhere, sometimes to the very instant at which something expires.
+    pub fn tick(&mut self, model: &Model, now: Timestamp) -> Timestamp {
+        match self.below(100) {
+            0..=59 => now,
+            60..=92 => now + SignedDuration::from_mins(30 * (1 + self.below(8))),
+            93..=95 => now - SignedDuration::from_mins(30),
+            _ => {
+                let mut expiries: Vec<_> = model.births.iter().map(|birth| birth.expires_at).collect();
+                expiries.retain(|expiry| *expiry > now);
+                let early = SignedDuration::from_micros(self.below(2));
+                self.pick(&expiries).map_or(now, |expiry| *expiry - early)
+            }
+        }
+    }
+
+    // ── Readings and issue ──────────────────────────────────────────────────
+
+    fn submission(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
+        let count = 1 + self.below(8);
+        let readings = (0..count).map(|_| self.reading(model, now)).collect();
+        let submission = SubmitReadings { readings, source: ReadingSource::Submitted };
+        (self.anybody(model), Command::SubmitReadings(submission))
+    }
+
+    fn reading(&mut self, model: &Model, now: Timestamp) -> Reading {
+        let known: Vec<Reading> = model.current().map(|(_, reading)| *reading).collect();
+        if self.percent(25)
+            && let Some(reading) = self.pick(&known).copied()
+        {
+            let other = if self.percent(50) { reading.energy_wh } else { 1 + self.below(ENERGY_MAX_WH) };
+            return Reading { energy_wh: other, ..reading };
+        }
+        let start = whole_hour(now) - SignedDuration::from_hours(self.below(HOURS_BACK) - 1);
+        let seconds = match self.below(20) {
+            0 => 30,
+            1 => 7_200,
+            2..=4 => 1_800,
+            _ => 3_600,
+        };
+        let end = start + SignedDuration::from_secs(seconds);
+        Reading {
+            device_id: self.device(model),
+            interval: Interval::new(start, end).expect("it has a length"),
+            energy_wh: match self.below(40) {
+                0 => 0,
+                1 => -3,
+                2 => i64::MAX,
+                _ => 1 + self.below(ENERGY_MAX_WH),
+            },
+            gross_net: if self.percent(97) { GrossNet::Net } else { GrossNet::Gross },
+            quality: match self.below(10) {
+                0 => Quality::Estimated,
+                1 => Quality::Calculated,
+                _ => Quality::Measured,
+            },
+        }
+    }
+
+    fn issue(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
+        let starts: Vec<_> = model.current().map(|(_, reading)| reading.interval.start()).collect();
+        // Also of long ago: what was not issued in time is born expired.
+        let from = match self.pick(&starts).copied() {
+            Some(start) if self.percent(30) => start,
+            _ => whole_hour(now) - SignedDuration::from_hours(self.below(HOURS_BACK)),
+        };
+        let to = from + SignedDuration::from_hours(self.below(HOURS_BACK * 2));
+        let mut devices: Vec<DeviceId> = model.devices.keys().copied().collect();
+        devices.retain(|_| self.percent(80));
+        if self.percent(5) {
+            devices.push(DeviceId(UNKNOWN));
+        }
+        let metadata_id = match model.metadata.first() {
+            Some(id) if self.percent(97) => *id,
+            _ => MetadataId(UNKNOWN),
+        };
+        (self.issuer(model), Command::Issue(IssueChunk { metadata_id, devices, from, to }))
+    }
+
+    fn device(&mut self, model: &Model) -> DeviceId {
+        let devices: Vec<DeviceId> = model.devices.keys().copied().collect();
+        let known = self.pick(&devices).copied().filter(|_| self.percent(97));
+        known.unwrap_or(DeviceId(UNKNOWN))
+    }
+
+    // ── Accounts and bundles ────────────────────────────────────────────────
+
+    fn whitelist(&mut self, model: &Model) -> (Actor, Command) {
+        let mut some = |most| (0..self.below(most)).map(|_| self.account(model)).collect();
+        let (add, remove) = (some(4), some(2));
+        let account_id = self.account(model);
+        let actor = if self.percent(50) { self.administrator(model) } else { self.member(model, account_id) };
+        (actor, Command::UpdateWhitelist(WhitelistUpdate { account_id, add, remove }))
+    }
+
+    fn account(&mut self, model: &Model) -> AccountId {
+        let accounts: Vec<AccountId> = model.accounts.keys().copied().collect();
+        let known = self.pick(&accounts).copied().filter(|_| self.percent(97));
+        known.unwrap_or(AccountId(UNKNOWN))
+    }
+
+    fn bundles(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
+        let deed = self.deed(model);
+        let needed = match &deed {
+            Deed::Claim => BundleStatus::Cancelled,
+            Deed::Unlock { .. } => BundleStatus::Locked,
+            Deed::Withdraw { export_failed: true, .. } => BundleStatus::Reserved,
+            Deed::Transfer { .. }
+            | Deed::Cancel { .. }
+            | Deed::Reserve { .. }
+            | Deed::Lock { .. }
+            | Deed::Withdraw { .. } => BundleStatus::Active,
+        };
+        let is_apt = self.percent(90);
+        let apt = |held: &Held| {
+            let is_over = model.birth(held.id).expires_at <= now;
+            held.certificate.state == needed && (needed != BundleStatus::Active || !is_over)
+        };
+        let all: Vec<Held> = (1..model.next_bundle().0).filter_map(|id| model.held(BundleId(id))).collect();
+        let mut candidates: Vec<Held> = all.iter().filter(|held| !is_apt || apt(held)).cloned().collect();
+        if candidates.is_empty() && self.percent(95) {
+            candidates = all;
+        }
+        let source = match self.pick(&candidates) {
+            Some(held) if self.percent(97) => held.certificate.holder,
+            _ => self.account(model),
+        };
+        candidates.retain(|held| held.certificate.holder == source);
+        let mut bundles = Vec::new();
+        for _ in 0..=self.below(4) {
+            bundles.extend(self.pick(&candidates).map(|held| held.id));
+        }
+        if self.percent(97) {
+            bundles.sort_by_key(|id| (id.0 % 7, *id));
+            bundles.dedup();
+        }
+        if self.percent(3) {
+            bundles.push(BundleId(1 + self.below(model.next_bundle().0 + 2)));
+        }
+        let held: u64 = candidates.iter().filter(|held| bundles.contains(&held.id)).map(|h| h.last - h.first + 1).sum();
+        let actor = self.actor_of(model, &deed, source);
+        (actor, Command::Bundles(BundleAction { source, bundles, portion: self.portion(held), deed }))
+    }
+
+    fn deed(&mut self, model: &Model) -> Deed {
+        let reason = if self.percent(95) { "a reason" } else { " " }.to_owned();
+        match self.below(60) {
+            0..=24 => Deed::Transfer { target: self.account(model) },
+            25..=36 => Deed::Cancel {
+                beneficiary: self.percent(50).then(|| "Ada's bakery".to_owned()),
+                beneficiary_account: self.percent(50).then(|| self.account(model)),
+                purpose: match self.below(6) {
+                    0 => Some("storage".to_owned()),
+                    1 => Some("disclosure".to_owned()),
+                    _ => None,
+                },
+            },
+            37..=43 => Deed::Claim,
+            44..=46 => Deed::Reserve { target_registry: None },
+            47..=51 => Deed::Lock { reason },
+            52..=55 => Deed::Unlock { reason },
+            other => Deed::Withdraw { reason, export_failed: other == 59 },
+        }
+    }
+
+    fn portion(&mut self, held: u64) -> Portion {
+        let held = i64::try_from(held).expect("few watt-hours");
+        match self.below(10) {
+            0..=3 => Portion::Whole,
+            4..=7 => {
+                let asked = if self.percent(90) { 1 + self.below(held.max(1)) } else { self.below(held + 30) };
+                Portion::Quantity(WattHours(u64::try_from(asked).expect("it is not negative")))
+            }
+            _ => {
+                let hundredths = if self.percent(90) { 1 + self.below(100) } else { self.below(150) };
+                let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+                Portion::Share(Ratio::parse(&text).expect("a plain decimal"))
+            }
+        }
+    }
+
+    // ── Who ─────────────────────────────────────────────────────────────────
+
+    fn actor_of(&mut self, model: &Model, deed: &Deed, source: AccountId) -> Actor {
+        match deed {
+            Deed::Lock { .. } | Deed::Unlock { .. } | Deed::Withdraw { .. } => self.issuer(model),
+            Deed::Claim if self.percent(40) => self.anybody(model),
+            Deed::Claim | Deed::Transfer { .. } | Deed::Cancel { .. } | Deed::Reserve { .. } => {
+                self.member(model, source)
+            }
+        }
+    }
+
+    /// Mostly a user of the account.
+    fn member(&mut self, model: &Model, account: AccountId) -> Actor {
+        let users: Vec<UserId> =
+            model.users.iter().filter(|(_, person)| person.accounts.contains(&account)).map(|(id, _)| *id).collect();
+        match self.pick(&users) {
+            Some(user) if self.percent(85) => Actor::User(*user),
+            _ => self.anybody(model),
+        }
+    }
+
+    /// Mostly somebody who issues.
+    fn issuer(&mut self, model: &Model) -> Actor {
+        let users: Vec<Actor> = model.users.keys().map(|id| Actor::User(*id)).filter(|a| model.issues(*a)).collect();
+        match self.pick(&users) {
+            Some(issuer) if self.percent(90) => *issuer,
+            _ => self.anybody(model),
+        }
+    }
+
+    fn administrator(&mut self, model: &Model) -> Actor {
+        if self.percent(80) { Actor::Operator } else { self.anybody(model) }
+    }
+
+    fn anybody(&mut self, model: &Model) -> Actor {
+        let users: Vec<UserId> = model.users.keys().copied().collect();
+        match (self.below(20), self.pick(&users)) {
+            (0, _) | (_, None) => Actor::User(UserId(UNKNOWN)),
+            (1, _) => Actor::Operator,
+            (_, Some(user)) => Actor::User(*user),
+        }
+    }
+}
+
+fn whole_hour(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second() / 3_600 * 3_600).expect("it is near a time that exists")
+}

@@ -1,0 +1,98 @@
+//! Certificates are issued against readings.
+
+use super::{Birth, Certificate, Decided, Decision, Model, ModelDevice, Verdict};
+use domain::action::IssueChunk;
+use domain::{Actor, BundleId, BundleStatus, DeviceKind, Quality, Reading, WattHours};
+use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+
+const MICROS_PER_HOUR: u128 = 3_600_000_000;
+const EXPIRY_YEARS: i32 = 2;
+
+impl Model {
+    pub(super) fn issue(&mut self, now: Timestamp, actor: Actor, chunk: &IssueChunk) -> Decision {
+        if !self.issues(actor) {
+            return Err("forbidden");
+        }
+        if !self.metadata.contains(&chunk.metadata_id) {
+            return Err("metadata_missing");
+        }
+        let is_asked = |reading: &Reading| {
+            let start = reading.interval.start();
+            chunk.devices.contains(&reading.device_id) && chunk.from <= start && start < chunk.to
+        };
+        let mut asked: Vec<Reading> = self.current().map(|(_, reading)| *reading).filter(is_asked).collect();
+        asked.sort_by_key(|reading| (reading.interval.start(), reading.device_id));
+        let (mut first, mut issued, mut quantity, mut refused) = (None, 0, 0, Vec::new());
+        for reading in &asked {
+            match self.issuable(now, reading) {
+                Err(reason) => refused.push((reading.device_id, reading.interval.start(), reason.to_owned())),
+                Ok(0) => {}
+                Ok(energy) => {
+                    let id = self.mint(now, reading, energy);
+                    first.get_or_insert(id);
+                    issued += 1;
+                    quantity += energy;
+                }
+            }
+        }
+        let told = Verdict::Issued { readings: asked.len(), first, issued, quantity: WattHours(quantity), refused };
+        Ok(Decided { told, has_changed: issued > 0 })
+    }
+
+    /// How many Wh may be issued on a reading; 0 if all of it was.
+    fn issuable(&self, now: Timestamp, reading: &Reading) -> Result<u64, &'static str> {
+        let device = self.devices.get(&reading.device_id).ok_or("device_missing")?;
+        let may_not_be = [
+            (device.kind != DeviceKind::Production, "not_production"),
+            (!device.is_approved, "not_approved"),
+            (reading.interval.end() > now, "in_future"),
+            (reading.interval.start() < device.operational_date, "before_operation"),
+            (reading.quality == Quality::Estimated, "estimated"),
+            (reading.energy_wh <= 0, "zero_energy"),
+        ];
+        if let Some((_, reason)) = may_not_be.into_iter().find(|(holds, _)| *holds) {
+            return Err(reason);
+        }
+        let stated = usize::try_from(reading.energy_wh).expect("it is above 0");
+        let of_interval = || self.of_interval(reading.device_id, reading.interval.start());
+        let withdrawn = of_interval().filter(|c| c.state == BundleStatus::Withdrawn).count();
+        let live = of_interval().count() - withdrawn;
+        let rest = stated.saturating_sub(live);
+        let open = rest.saturating_sub(withdrawn);
+        if open == 0 {
+            return if rest > 0 { Err("held") } else { Ok(0) };
+        }
+        if live + open > most_of(device, reading) {
+            return Err("above_capacity");
+        }
+        Ok(u64::try_from(open).expect("few watt-hours"))
+    }
+
+    fn mint(&mut self, now: Timestamp, reading: &Reading, energy: u64) -> BundleId {
+        let bundle = self.next_bundle();
+        let end = reading.interval.end().to_zoned_datetime(TimeZone::UTC);
+        let expires_at = end.checked_add(EXPIRY_YEARS.years()).expect("the calendar goes on").timestamp();
+        self.births.push(Birth {
+            device: reading.device_id,
+            production: reading.interval,
+            issued_at: now,
+            expires_at,
+            parent: None,
+            divided: None,
+        });
+        let device = self.devices.get_mut(&reading.device_id).expect("it was looked at");
+        let state = if expires_at <= now { BundleStatus::Expired } else { BundleStatus::Active };
+        for _ in 0..energy {
+            device.certificates.push(Certificate { bundle, holder: device.account, state, beneficiary: None });
+        }
+        bundle
+    }
+}
+
+/// Capacity × duration × 1.1, in whole Wh.
+fn most_of(device: &ModelDevice, reading: &Reading) -> usize {
+    let (start, end) = (reading.interval.start().as_microsecond(), reading.interval.end().as_microsecond());
+    let micros = u128::try_from(end - start).expect("an interval is not empty");
+    let most = u128::from(device.capacity_watts) * micros * 11 / (10 * MICROS_PER_HOUR);
+    usize::try_from(most).expect("devices of tests are small")
+}

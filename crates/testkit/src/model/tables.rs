@@ -1,0 +1,188 @@
+//! The tables as the model says they must be, and as they are.
+
+use super::Model;
+use db::Connection;
+use domain::BundleId;
+use jiff::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleRow {
+    pub id: i64,
+    pub account: i64,
+    pub device: i64,
+    pub first: i64,
+    pub last: i64,
+    pub production: (Timestamp, Timestamp),
+    pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub parent: Option<i64>,
+    pub status: i64,
+    pub beneficiary: (Option<String>, Option<i64>, Option<String>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadingRow {
+    pub id: i64,
+    pub device: i64,
+    pub interval: (Timestamp, Timestamp),
+    pub energy_wh: i64,
+    pub gross_net: i64,
+    pub quality: i64,
+    pub superseded_by: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRow {
+    pub id: i64,
+    pub is_approved: bool,
+    pub gross_net: Option<i64>,
+    pub next_certificate: i64,
+}
+
+/// What the tables hold of the ledger, in the order of ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    pub bundles: Vec<BundleRow>,
+    pub readings: Vec<ReadingRow>,
+    pub devices: Vec<DeviceRow>,
+    pub whitelist: Vec<(i64, i64)>,
+}
+
+impl Tables {
+    pub fn read(connection: &mut Connection) -> Self {
+        connection.snapshot(Self::read_rows).expect("the tables can be read")
+    }
+
+    fn read_rows(connection: &mut Connection) -> db::Result<Self> {
+        let bundles = connection.query(
+            "SELECT id, account_id, device_id, range_first, range_last, production_start, production_end, issued_at, \
+             expires_at, parent_id, status, beneficiary, beneficiary_account_id, purpose FROM bundle ORDER BY id",
+            &[],
+            |row| {
+                Ok(BundleRow {
+                    id: row.get(0)?,
+                    account: row.get(1)?,
+                    device: row.get(2)?,
+                    first: row.get(3)?,
+                    last: row.get(4)?,
+                    production: (row.get(5)?, row.get(6)?),
+                    issued_at: row.get(7)?,
+                    expires_at: row.get(8)?,
+                    parent: row.get(9)?,
+                    status: row.get(10)?,
+                    beneficiary: (row.get(11)?, row.get(12)?, row.get(13)?),
+                })
+            },
+        )?;
+        let readings = connection.query(
+            "SELECT id, device_id, start_at, end_at, energy_wh, gross_net, quality, superseded_by FROM measurement \
+             ORDER BY id",
+            &[],
+            |row| {
+                Ok(ReadingRow {
+                    id: row.get(0)?,
+                    device: row.get(1)?,
+                    interval: (row.get(2)?, row.get(3)?),
+                    energy_wh: row.get(4)?,
+                    gross_net: row.get(5)?,
+                    quality: row.get(6)?,
+                    superseded_by: row.get(7)?,
+                })
+            },
+        )?;
+        let devices = connection.query(
+            "SELECT id, is_approved, gross_net, next_certificate FROM device ORDER BY id",
+            &[],
+            |row| {
+                Ok(DeviceRow {
+                    id: row.get(0)?,
+                    is_approved: row.get(1)?,
+                    gross_net: row.get(2)?,
+                    next_certificate: row.get(3)?,
+                })
+            },
+        )?;
+        let whitelist = connection.query(
+            "SELECT account_id, source_account_id FROM account_whitelist ORDER BY account_id, source_account_id",
+            &[],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(Self { bundles, readings, devices, whitelist })
+    }
+
+    /// # Panics
+    /// On the first row that differs from `expected`.
+    pub fn assert_are(&self, expected: &Self) {
+        assert_rows(&self.bundles, &expected.bundles, "bundle");
+        assert_rows(&self.readings, &expected.readings, "measurement");
+        assert_rows(&self.devices, &expected.devices, "device");
+        assert_rows(&self.whitelist, &expected.whitelist, "account_whitelist");
+    }
+}
+
+fn assert_rows<T: PartialEq + std::fmt::Debug>(found: &[T], expected: &[T], table: &str) {
+    for place in 0..found.len().max(expected.len()) {
+        assert_eq!(found.get(place), expected.get(place), "row {place} of {table}: found, expected");
+    }
+}
+
+impl Model {
+    /// What the tables must hold.
+    pub fn tables(&self) -> Tables {
+        let mut whitelist: Vec<_> = self.whitelist.iter().map(|(receiver, sender)| (receiver.0, sender.0)).collect();
+        whitelist.sort_unstable();
+        Tables { bundles: self.bundle_rows(), readings: self.reading_rows(), devices: self.device_rows(), whitelist }
+    }
+
+    fn bundle_rows(&self) -> Vec<BundleRow> {
+        (1..self.next_bundle().0)
+            .map(|id| {
+                let birth = self.birth(BundleId(id));
+                let held = self.held(BundleId(id)).expect("a bundle has certificates");
+                let of = held.certificate.beneficiary;
+                BundleRow {
+                    id,
+                    account: held.certificate.holder.0,
+                    device: birth.device.0,
+                    first: kept(held.first),
+                    last: kept(held.last),
+                    production: (birth.production.start(), birth.production.end()),
+                    issued_at: birth.issued_at,
+                    expires_at: birth.expires_at,
+                    parent: birth.parent.map(|id| id.0),
+                    status: held.certificate.state.code(),
+                    beneficiary: of.map_or((None, None, None), |b| (Some(b.name), b.account.map(|id| id.0), b.purpose)),
+                }
+            })
+            .collect()
+    }
+
+    fn reading_rows(&self) -> Vec<ReadingRow> {
+        (1..)
+            .zip(&self.versions)
+            .map(|(id, version)| ReadingRow {
+                id,
+                device: version.reading.device_id.0,
+                interval: (version.reading.interval.start(), version.reading.interval.end()),
+                energy_wh: version.reading.energy_wh,
+                gross_net: version.reading.gross_net.code(),
+                quality: version.reading.quality.code(),
+                superseded_by: version.superseded_by,
+            })
+            .collect()
+    }
+
+    fn device_rows(&self) -> Vec<DeviceRow> {
+        let row = |(id, device): (&domain::DeviceId, &super::ModelDevice)| DeviceRow {
+            id: id.0,
+            is_approved: device.is_approved,
+            gross_net: device.gross_net.map(domain::GrossNet::code),
+            next_certificate: i64::try_from(device.certificates.len()).expect("few certificates") + 1,
+        };
+        self.devices.iter().map(row).collect()
+    }
+}
+
+fn kept(number: u64) -> i64 {
+    i64::try_from(number).expect("few certificates")
+}

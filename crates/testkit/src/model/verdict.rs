@@ -1,0 +1,77 @@
+//! What a command comes to, as the model says it and as the registry answers. Texts and limits in refusals are left to
+//! the tests of the rules.
+
+use app::{Answer, Error};
+use domain::action::BundleResult;
+use domain::{BundleId, DeviceId, Outcome, WattHours};
+use jiff::Timestamp;
+use serde_json::Value;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// With the name of the reason.
+    Refused(String),
+    Done,
+    /// Rows that were not accepted: place and reason.
+    Readings { accepted: usize, corrected: usize, unchanged: usize, refused: Vec<(usize, String)> },
+    Issued {
+        readings: usize,
+        first: Option<BundleId>,
+        issued: usize,
+        quantity: WattHours,
+        refused: Vec<(DeviceId, Timestamp, String)>,
+    },
+    Bundles { result: Vec<BundleResult>, total: WattHours },
+}
+
+impl Verdict {
+    /// # Panics
+    /// On an error that is not a refusal.
+    pub fn of(answer: Result<Answer, Error>) -> Self {
+        let outcome = match answer {
+            Ok(answer) => answer.outcome(),
+            Err(Error::Refused(refusal)) => return Self::Refused(reason(serde_json::to_value(&refusal))),
+            Err(error) => panic!("the registry failed: {error}"),
+        };
+        match outcome {
+            Outcome::Readings(readings) => Self::Readings {
+                accepted: readings.accepted,
+                corrected: readings.corrected,
+                unchanged: readings.unchanged,
+                refused: readings
+                    .refused
+                    .iter()
+                    .map(|row| (row.place, reason(serde_json::to_value(row.refusal))))
+                    .collect(),
+            },
+            Outcome::Issue(issue) => Self::Issued {
+                readings: issue.readings,
+                first: issue.first_bundle,
+                issued: issue.issued,
+                quantity: issue.quantity,
+                refused: issue
+                    .refused
+                    .iter()
+                    .map(|row| (row.device_id, row.interval.start(), reason(serde_json::to_value(row.refusal))))
+                    .collect(),
+            },
+            Outcome::Bundles { result, total } => Self::Bundles { result, total },
+            Outcome::User(_)
+            | Outcome::Organisation(_)
+            | Outcome::Account(_)
+            | Outcome::Device(_)
+            | Outcome::Metadata(_) => Self::Done,
+        }
+    }
+
+    /// Whether the command was refused.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// The stable name of a refusal.
+fn reason(refusal: serde_json::Result<Value>) -> String {
+    let refusal = refusal.expect("a refusal is written as JSON");
+    refusal["reason"].as_str().expect("a refusal names its reason").to_owned()
+}
