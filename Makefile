@@ -48,8 +48,8 @@ format: ## Format the code
 openapi: ## Write openapi.json anew from the code
 	@scripts/openapi.sh write
 
-bench: ## Measure, built for release (FULL=1 for the full sizes)
-	cargo bench -p testkit
+bench: ## Measure on both databases, durable, built for release (1 million bundles; FULL=1: 10 million)
+	@scripts/bench.sh
 
 db.update: ## Bring the development database up to date
 	$(GRANARY) migrate

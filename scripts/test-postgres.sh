@@ -7,6 +7,7 @@
 #
 # GRANARY_TEST_PG_DIR   where it lives   (default /tmp/granary-test-pg-UID)
 # GRANARY_TEST_PG_PORT  its port         (default 54329), on 127.0.0.1; the socket is in the directory
+# GRANARY_TEST_PG_DURABLE=1  commits reach the disk, as in production: for measuring
 set -eu
 
 uid=$(id -u)
@@ -90,15 +91,21 @@ start() {
 
 configure() {
     settings=$(mktemp)
+    durable=off
+    buffers=512MB
+    if [ "${GRANARY_TEST_PG_DURABLE:-0}" = 1 ]; then
+        durable=on
+        buffers=2GB
+    fi
     cat >"$settings" <<EOF
 listen_addresses = '127.0.0.1'
 port = $port
 unix_socket_directories = '$dir'
 max_connections = 300
-shared_buffers = 512MB
+shared_buffers = $buffers
 max_wal_size = 4GB
-fsync = off
-full_page_writes = off
+fsync = $durable
+full_page_writes = $durable
 synchronous_commit = on
 autovacuum_naptime = 10s
 timezone = 'UTC'

@@ -41,6 +41,8 @@ const RECONNECTS_MAX: usize = 20;
 const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 /// Events after which statements are planned anew for the first time.
 const PLAN_AGAIN_AT: i64 = 1_000;
+/// From so many events on, sealing is worth a thread.
+const SEAL_ASIDE_MIN: usize = 1_000;
 
 pub(crate) struct Queued {
     pub work: Work,
@@ -242,6 +244,13 @@ struct Press<'w> {
     random: &'w mut StdRng,
 }
 
+/// A command that changes something.
+struct Decided<'w> {
+    act: &'w Act,
+    id: domain::ActionId,
+    changes: Changes,
+}
+
 /// What the works of a batch leave to be written.
 struct Ledger {
     head: Head,
@@ -260,13 +269,28 @@ impl Press<'_> {
         let jobs = load_jobs(tx, works)?;
         let mut ledger = Ledger { head, now, actions: Vec::new(), events: Vec::new(), jobs, is_head_changed: false };
         let mut answers = Vec::with_capacity(works.len());
+        let mut done = Vec::new();
         for work in works {
             answers.push(match work {
-                Work::Act(act) => self.act(&mut ledger, &mut state, act),
+                Work::Act(act) => decide_one(&mut ledger, &mut state, &mut done, act, self.rules),
                 Work::Beside(beside) => beside_ledger(tx, &mut ledger, beside)?,
             });
         }
-        store::batch::write(tx, &state, &ledger.actions, &ledger.events)?;
+        // The one thing that needs no database is done beside it: on a large batch another core seals meanwhile.
+        let is_large = done.iter().map(|done| done.changes.len()).sum::<usize>() >= SEAL_ASIDE_MIN;
+        std::thread::scope(|scope| -> store::Result<()> {
+            let mut seal = || self.seal_all(&mut ledger, &done);
+            if is_large {
+                let aside = scope.spawn(seal);
+                store::batch::write_rows(tx, &state)?;
+                aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            } else {
+                seal();
+                store::batch::write_rows(tx, &state)?;
+            }
+            Ok(())
+        })?;
+        store::batch::write_log(tx, &ledger.actions, &ledger.events)?;
         for job in ledger.jobs.values() {
             store::job::update(tx, job)?;
         }
@@ -282,29 +306,10 @@ impl Press<'_> {
         Ok(Batch { answers, last })
     }
 
-    fn act(&mut self, ledger: &mut Ledger, state: &mut State, act: &Act) -> Result<Answer, Error> {
-        if let Some(step) = &act.step {
-            let job = ledger.jobs.get(&step.job);
-            let is_here = job.is_some_and(|job| job.state == JobState::Running && job.position == step.position);
-            if !is_here {
-                return Err(Refusal::JobMoved.into());
-            }
+    fn seal_all(&mut self, ledger: &mut Ledger, done: &[Decided<'_>]) {
+        for decided in done {
+            self.seal(ledger, decided.act, decided.id, &decided.changes);
         }
-        let (changes, outcome) = decide(state, act.actor, &act.command, ledger.now, self.rules)?;
-        let mut action_id = None;
-        if !changes.is_empty() {
-            let id = state.next.action;
-            state.apply(id, &changes);
-            state.next.action = id.next();
-            self.seal(ledger, act, id, &changes);
-            action_id = Some(id);
-        }
-        if let Some(step) = &act.step {
-            advance(ledger, step, &outcome);
-        }
-        let requested_at = act.requested_at.min(ledger.now);
-        let done = Done::Acted { action_id, requested_at, completed_at: ledger.now, outcome };
-        Ok(Answer { event_number: ledger.head.event_number, done })
     }
 
     /// Numbers the events of an action, chains them and grows the tree.
@@ -359,6 +364,38 @@ impl Press<'_> {
         self.random.fill_bytes(&mut salt);
         salt
     }
+}
+
+/// Decides one command; what it changes is in `state` afterwards and in `done`, to be sealed.
+fn decide_one<'w>(
+    ledger: &mut Ledger,
+    state: &mut State,
+    done: &mut Vec<Decided<'w>>,
+    act: &'w Act,
+    rules: &Rules,
+) -> Result<Answer, Error> {
+    if let Some(step) = &act.step {
+        let job = ledger.jobs.get(&step.job);
+        let is_here = job.is_some_and(|job| job.state == JobState::Running && job.position == step.position);
+        if !is_here {
+            return Err(Refusal::JobMoved.into());
+        }
+    }
+    let (changes, outcome) = decide(state, act.actor, &act.command, ledger.now, rules)?;
+    let mut action_id = None;
+    if !changes.is_empty() {
+        let id = state.next.action;
+        state.apply(id, &changes);
+        state.next.action = id.next();
+        action_id = Some(id);
+        done.push(Decided { act, id, changes });
+    }
+    if let Some(step) = &act.step {
+        advance(ledger, step, &outcome);
+    }
+    let requested_at = act.requested_at.min(ledger.now);
+    let done = Done::Acted { action_id, requested_at, completed_at: ledger.now, outcome };
+    Ok(Answer { event_number: ledger.head.event_number, done })
 }
 
 fn byte(code: i64) -> u8 {

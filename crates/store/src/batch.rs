@@ -200,8 +200,8 @@ pub fn load_whitelist_sizes<'c>(
     Ok(())
 }
 
-/// Writes what the commands of a batch changed, their actions and their events.
-pub fn write(tx: &mut Connection, state: &State, actions: &[ActionRow], events: &[EventRow]) -> Result<()> {
+/// Writes what the commands of a batch changed.
+pub fn write_rows(tx: &mut Connection, state: &State) -> Result<()> {
     for change in &state.written.others {
         write_other(tx, change)?;
     }
@@ -209,9 +209,19 @@ pub fn write(tx: &mut Connection, state: &State, actions: &[ActionRow], events: 
     measurement::insert(tx, &state.written.measurements)?;
     bundle::insert(tx, &state.written.bundles)?;
     bundle::update(tx, &state.changed_bundles())?;
-    device::update(tx, &state.changed_devices())?;
+    device::update(tx, &state.changed_devices())
+}
+
+/// Writes the actions of a batch and their events.
+pub fn write_log(tx: &mut Connection, actions: &[ActionRow], events: &[EventRow]) -> Result<()> {
     action::insert(tx, actions)?;
     event::insert(tx, events)
+}
+
+/// Both, for who needs nothing between.
+pub fn write(tx: &mut Connection, state: &State, actions: &[ActionRow], events: &[EventRow]) -> Result<()> {
+    write_rows(tx, state)?;
+    write_log(tx, actions, events)
 }
 
 fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {

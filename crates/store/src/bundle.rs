@@ -153,8 +153,12 @@ fn conditions<'v>(
     sources: &'v [i64],
     now: Timestamp,
 ) -> Select<'v> {
+    // With a device the index of devices is the narrower one; the sign keeps the index of accounts out of it.
+    let has_device = issuance.is_some() || filter.device.is_some();
+    let account = filter.account.map(|id| id.0);
     let select = select
-        .and("b.account_id = ?", filter.account.map(|id| id.0))
+        .and("b.account_id = ?", account.filter(|_| !has_device))
+        .and("+b.account_id = ?", account.filter(|_| has_device))
         .and("b.device_id = ? AND b.production_start = ?", issuance.map(|(device, start)| (device.0, start)))
         .and("b.device_id = ?", filter.device.map(|id| id.0))
         .and("b.production_start >= ?", filter.period_start)

@@ -133,30 +133,41 @@ fn current_of(row: &Row<'_>) -> Result<CurrentReading> {
 }
 
 /// Current readings of `devices` that start in `from..to`, with what of their intervals was issued. That a reading was
-/// issued is not written on it: marking costs PostgreSQL as much as issuing.
+/// issued is not written on it: marking costs PostgreSQL as much as issuing. Readings and bundles are read apart, one
+/// walk in the index for each device: nearly always there are no bundles, and a join would look for each reading's.
 pub fn places(
     connection: &mut Connection,
     devices: &[i64],
     from: Timestamp,
     to: Timestamp,
 ) -> Result<BTreeMap<(Timestamp, DeviceId), IssuePlace>> {
-    let mut places: BTreeMap<(Timestamp, DeviceId), IssuePlace> = BTreeMap::new();
+    let window = [devices.into(), from.into(), to.into()];
+    let mut found = Vec::new();
     connection.query_each(
         concat!(
             "SELECT ",
             columns!(),
-            ", b.status, b.range_first, b.range_last FROM measurement m \
-             LEFT JOIN bundle b ON b.device_id = m.device_id AND b.production_start = m.start_at \
-             WHERE m.device_id IN rarray($1) AND m.start_at >= $2 AND m.start_at < $3 AND m.superseded_by IS NULL"
+            " FROM measurement m WHERE m.device_id IN rarray($1) AND m.start_at >= $2 AND m.start_at < $3 \
+             AND m.superseded_by IS NULL"
         ),
-        &[devices.into(), from.into(), to.into()],
+        &window,
         |row| -> Result<()> {
             let measurement = measurement_of(row)?;
             let key = (measurement.reading.interval.start(), measurement.reading.device_id);
-            let place =
-                places.entry(key).or_insert(IssuePlace { measurement, live: WattHours::ZERO, held: WattHours::ZERO });
-            let Some(range) = optional_range(row, 9)? else { return Ok(()) };
-            let status = coded(row, 8, BundleStatus::from_code)?;
+            found.push((key, IssuePlace { measurement, live: WattHours::ZERO, held: WattHours::ZERO }));
+            Ok(())
+        },
+    )?;
+    found.sort_unstable_by_key(|(key, _)| *key);
+    let mut places: BTreeMap<_, _> = found.into_iter().collect();
+    connection.query_each(
+        "SELECT b.device_id, b.production_start, b.status, b.range_first, b.range_last FROM bundle b \
+         WHERE b.device_id IN rarray($1) AND b.production_start >= $2 AND b.production_start < $3",
+        &window,
+        |row| -> Result<()> {
+            let key = (row.get(1)?, DeviceId(row.get(0)?));
+            let status = coded(row, 2, BundleStatus::from_code)?;
+            let Some(place) = places.get_mut(&key) else { return Ok(()) };
             let sum = if status.is_live() {
                 &mut place.live
             } else if status == BundleStatus::Withdrawn {
@@ -164,16 +175,11 @@ pub fn places(
             } else {
                 return Ok(());
             };
-            *sum = [*sum, range.quantity()].into_iter().sum();
+            *sum = [*sum, range_of(row, 3)?.quantity()].into_iter().sum();
             Ok(())
         },
     )?;
     Ok(places)
-}
-
-fn optional_range(row: &Row<'_>, first: usize) -> Result<Option<CertificateRange>> {
-    let start: Option<i64> = row.get(first)?;
-    if start.is_none() { Ok(None) } else { range_of(row, first).map(Some) }
 }
 
 /// The two columns from `first` on.

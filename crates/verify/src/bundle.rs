@@ -1,0 +1,140 @@
+//! Bundles, one window of ids after the other: the fold of each one's events is its row, and the rows among themselves are
+//! a ledger.
+//!
+//! Ids are serial in the order of the log, so that the roots of a device come with ascending certificate ids and the two
+//! children of a split stand side by side. If the roots of a device follow each other without a hole, and each split
+//! divides its parent exactly, then the bundles that are not split hold each certificate exactly once.
+//! Invariant: memory holds one window, its parents, and a counter for each device.
+
+mod family;
+mod fold;
+
+use crate::head::{Head, check_next};
+use crate::report::{Audit, Noun, Phase};
+use crate::rows::{self, Window, number, optional_number};
+use crate::rules::entity;
+use crate::seal::{BundleCore, Hash};
+use crate::snapshots::Snapshots;
+use crate::world::World;
+use crate::{FindingKind, PAGE};
+use db::{Connection, Result, Row as DbRow};
+use family::Family;
+use fold::Folds;
+use std::collections::HashMap;
+
+const NEXT: &str = "SELECT id FROM bundle WHERE id > $1 ORDER BY id LIMIT 1";
+
+macro_rules! columns {
+    () => {
+        "b.id, b.account_id, b.status, b.device_id, b.attributes_id, b.range_first, b.range_last, b.production_start, \
+         b.production_end, b.issued_at, b.expires_at, b.parent_id, b.beneficiary, b.beneficiary_account_id, b.purpose, \
+         b.hash"
+    };
+}
+
+/// A bundle as its row says.
+#[derive(Clone)]
+struct Row {
+    core: BundleCore,
+    account: i64,
+    status: i64,
+    attributes: i64,
+    parent: Option<i64>,
+    beneficiary: Option<String>,
+    beneficiary_account: Option<i64>,
+    purpose: Option<String>,
+    hash: Hash,
+}
+
+fn row_of(row: &DbRow<'_>) -> Result<Row> {
+    Ok(Row {
+        core: BundleCore {
+            id: number(row, 0)?,
+            device: number(row, 3)?,
+            first: number(row, 5)?,
+            last: number(row, 6)?,
+            start: number(row, 7)?,
+            end: number(row, 8)?,
+            issued_at: number(row, 9)?,
+            expires_at: number(row, 10)?,
+        },
+        account: number(row, 1)?,
+        status: number(row, 2)?,
+        attributes: number(row, 4)?,
+        parent: optional_number(row, 11)?,
+        beneficiary: row.get(12)?,
+        beneficiary_account: optional_number(row, 13)?,
+        purpose: row.get(14)?,
+        hash: row.get(15)?,
+    })
+}
+
+pub(crate) fn check(
+    connection: &mut Connection,
+    audit: &mut Audit<'_>,
+    head: &Head,
+    world: &mut World,
+    snapshots: &Snapshots,
+) -> Result<()> {
+    let mut family = Family::new(snapshots);
+    let (mut after, mut next, mut count) = (0, 1, 0_u64);
+    while let Some(window) = rows::next_window(connection, NEXT, entity::BUNDLE, after)? {
+        let found = read(connection, window)?;
+        let mut folds = Folds::new(&found, &mut next);
+        rows::events_of(connection, entity::BUNDLE, window, |event| folds.event(audit, event))?;
+        let births = folds.finish(audit);
+        let parents = parents_of(connection, &found)?;
+        for (row, birth) in found.iter().zip(&births) {
+            family.check(audit, &row.0, row.1, birth.as_ref(), &parents);
+        }
+        count += u64::try_from(found.len()).unwrap_or(0);
+        after = window.last;
+        audit.progress(Phase::Bundles, count, head.next_bundle - 1);
+    }
+    family.finish(audit, world);
+    check_next(audit, "next_bundle", head.next_bundle, next - 1);
+    for invariant in [1, 2, 4] {
+        audit.checked(invariant, count);
+    }
+    audit.counts().bundles = count;
+    Ok(())
+}
+
+/// The rows of a window, each with the end of the current reading that starts with it.
+fn read(connection: &mut Connection, window: Window) -> Result<Vec<(Row, Option<i64>)>> {
+    connection.query(
+        concat!(
+            "SELECT ",
+            columns!(),
+            ", m.end_at FROM bundle b LEFT JOIN measurement m ON m.device_id = b.device_id \
+             AND m.start_at = b.production_start AND m.superseded_by IS NULL \
+             WHERE b.id > $1 AND b.id <= $2 ORDER BY b.id"
+        ),
+        &[window.after.into(), window.last.into()],
+        |row| Ok((row_of(row)?, optional_number(row, 16)?)),
+    )
+}
+
+fn parents_of(connection: &mut Connection, found: &[(Row, Option<i64>)]) -> Result<HashMap<i64, Row>> {
+    let mut ids: Vec<i64> = found.iter().filter_map(|(row, _)| row.parent).collect();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = connection.query(
+        concat!("SELECT ", columns!(), " FROM rarray($1) AS wanted JOIN bundle b ON b.id = wanted.value"),
+        &[ids.as_slice().into()],
+        row_of,
+    )?;
+    Ok(rows.into_iter().map(|row| (row.core.id, row)).collect())
+}
+
+/// Says that ids are missing before `id`, if so; `next` is the id after the last that there is.
+fn note_hole(audit: &mut Audit<'_>, next: &mut i64, id: i64) {
+    if id > *next {
+        audit.find(FindingKind::IdMissing, Noun::Bundle, *next, None, || {
+            format!("there are no bundles {next} to {}, neither in the table nor in the log", id - 1)
+        });
+    }
+    *next = id.max(*next - 1).min(i64::MAX - PAGE) + 1;
+}

@@ -1,0 +1,161 @@
+//! What may happen, as tables of codes: which state follows which, which action makes which events, who may take it.
+//!
+//! Written from the registry's contract, not from its code. Invariant: what no line allows is not allowed.
+
+pub(crate) const CREATE: i64 = 1;
+pub(crate) const UPDATE: i64 = 2;
+pub(crate) const DELETE: i64 = 3;
+
+pub(crate) mod entity {
+    pub(crate) const USER: i64 = 1;
+    pub(crate) const ACCOUNT: i64 = 2;
+    pub(crate) const DEVICE: i64 = 3;
+    pub(crate) const MEASUREMENT: i64 = 4;
+    pub(crate) const BUNDLE: i64 = 5;
+    pub(crate) const METADATA: i64 = 6;
+    pub(crate) const ORGANISATION: i64 = 7;
+    pub(crate) const ATTRIBUTES: i64 = 8;
+}
+
+pub(crate) mod status {
+    pub(crate) const ACTIVE: i64 = 1;
+    pub(crate) const CANCELLED: i64 = 2;
+    pub(crate) const CLAIMED: i64 = 3;
+    pub(crate) const EXPIRED: i64 = 4;
+    pub(crate) const WITHDRAWN: i64 = 5;
+    pub(crate) const LOCKED: i64 = 6;
+    pub(crate) const RESERVED: i64 = 7;
+    pub(crate) const SPLIT: i64 = 8;
+
+    pub(crate) fn name(code: i64) -> &'static str {
+        match code {
+            ACTIVE => "Active",
+            CANCELLED => "Cancelled",
+            CLAIMED => "Claimed",
+            EXPIRED => "Expired",
+            WITHDRAWN => "Withdrawn",
+            LOCKED => "Locked",
+            RESERVED => "Reserved",
+            SPLIT => "Bundle Split",
+            _ => "an unknown status",
+        }
+    }
+
+    /// Whether its watt-hours count.
+    pub(crate) fn is_live(code: i64) -> bool {
+        code != WITHDRAWN && code != SPLIT
+    }
+}
+
+pub(crate) mod kind {
+    pub(crate) const ISSUE: i64 = 9;
+    pub(crate) const TRANSFER: i64 = 10;
+    pub(crate) const CANCEL: i64 = 11;
+    pub(crate) const CLAIM: i64 = 12;
+    pub(crate) const RESERVE: i64 = 13;
+    pub(crate) const LOCK: i64 = 14;
+    pub(crate) const UNLOCK: i64 = 15;
+    pub(crate) const WITHDRAW: i64 = 16;
+}
+
+/// Whether a bundle may go from one state to another at all. Reserved, Claimed, Expired and Cancelled never become Active.
+pub(crate) fn may_follow(from: i64, to: i64) -> bool {
+    use status::{ACTIVE, CANCELLED, CLAIMED, EXPIRED, LOCKED, RESERVED, SPLIT, WITHDRAWN};
+    match to {
+        CANCELLED | RESERVED | LOCKED => from == ACTIVE,
+        CLAIMED => from == CANCELLED,
+        ACTIVE => from == LOCKED,
+        EXPIRED => from == ACTIVE || from == LOCKED,
+        WITHDRAWN | SPLIT => matches!(from, ACTIVE | CANCELLED | CLAIMED | EXPIRED | LOCKED | RESERVED),
+        _ => false,
+    }
+}
+
+/// The one state that an action of this kind leads to; `None` if it changes no state.
+pub(crate) fn outcome(action: i64) -> Option<i64> {
+    match action {
+        kind::CANCEL => Some(status::CANCELLED),
+        kind::CLAIM => Some(status::CLAIMED),
+        kind::RESERVE => Some(status::RESERVED),
+        kind::LOCK => Some(status::LOCKED),
+        kind::UNLOCK => Some(status::ACTIVE),
+        kind::WITHDRAW => Some(status::WITHDRAWN),
+        _ => None,
+    }
+}
+
+/// Whether a bundle that has expired cannot go this way. `moved` says that it changes its account.
+pub(crate) fn needs_unexpired(from: i64, to: i64, moved: bool) -> bool {
+    use status::{ACTIVE, CANCELLED, LOCKED, RESERVED};
+    moved || matches!((from, to), (ACTIVE, CANCELLED | RESERVED | LOCKED) | (LOCKED, ACTIVE))
+}
+
+/// Whether an action of a kind makes events of this entity and type. `is_child` says that a bundle has a parent.
+pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> bool {
+    use entity::{ACCOUNT, ATTRIBUTES, BUNDLE, DEVICE, MEASUREMENT, METADATA, ORGANISATION, USER};
+    match (what, event_type) {
+        (USER, CREATE) => action == 1,
+        (ORGANISATION, CREATE) => action == 2,
+        (ACCOUNT, CREATE) | (USER, UPDATE) => action == 3,
+        (ACCOUNT, UPDATE) => action == 4,
+        (DEVICE, CREATE) => action == 5,
+        (DEVICE, UPDATE) => action == 6,
+        (METADATA, CREATE) => action == 7,
+        (MEASUREMENT, CREATE | UPDATE) => action == 8,
+        (ATTRIBUTES, CREATE) => action == kind::ISSUE,
+        (BUNDLE, CREATE) if !is_child => action == kind::ISSUE,
+        (BUNDLE, CREATE | UPDATE) => (kind::TRANSFER..=kind::WITHDRAW).contains(&action),
+        _ => false,
+    }
+}
+
+mod role {
+    pub(super) const ADMINISTRATOR: i64 = 1;
+    pub(super) const ISSUER: i64 = 2;
+    pub(super) const REGISTRAR: i64 = 4;
+    pub(super) const METERING: i64 = 8;
+    pub(super) const TRADING: i64 = 16;
+    pub(super) const PRODUCTION: i64 = 32;
+}
+
+/// The roles of those who may trade for an account that they belong to.
+pub(crate) const TRADERS: i64 = role::TRADING | role::PRODUCTION;
+
+/// The roles of which a user needs one to take an action of this kind.
+pub(crate) fn roles_for(action: i64) -> i64 {
+    use role::{ADMINISTRATOR, ISSUER, METERING, PRODUCTION, REGISTRAR, TRADING};
+    match action {
+        1..=3 => ADMINISTRATOR,
+        4 => ADMINISTRATOR | TRADING | PRODUCTION,
+        5 => ADMINISTRATOR | REGISTRAR | PRODUCTION,
+        6 => ADMINISTRATOR | REGISTRAR,
+        8 => ADMINISTRATOR | METERING | PRODUCTION,
+        7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW => ADMINISTRATOR | ISSUER,
+        kind::TRANSFER..=kind::RESERVE => TRADERS,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_locked_bundle_becomes_active_and_nothing_leaves_a_final_state() {
+        for from in 1..=8 {
+            assert_eq!(may_follow(from, status::ACTIVE), from == status::LOCKED, "{}", status::name(from));
+            for to in 1..=8 {
+                let is_final = matches!(from, status::WITHDRAWN | status::SPLIT);
+                assert!(!(is_final && may_follow(from, to)), "{} to {}", status::name(from), status::name(to));
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_issue_makes_bundles_that_have_no_parent() {
+        for action in 0..20 {
+            assert_eq!(makes(action, entity::BUNDLE, CREATE, false), action == kind::ISSUE, "{action}");
+            assert!(!makes(action, entity::ATTRIBUTES, UPDATE, false), "{action}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Ledgers with nothing wrong.
+
+use crate::ledger::{A, BOB, Ledger, at, on_both};
+use db::Engine;
+use domain::Portion;
+use domain::action::Deed;
+use std::collections::BTreeMap;
+use verify::{FindingKind, Options, Phase, Progress};
+
+#[test]
+fn an_empty_ledger_is_clean() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let report = Ledger::empty(engine).audit();
+        assert!(report.is_clean(), "{:#?}", report.findings);
+        assert_eq!((report.events, report.event_number), (0, 0));
+    }
+}
+
+#[test]
+fn a_ledger_with_every_kind_of_action_is_clean() {
+    on_both(|ledger| {
+        let report = ledger.audit();
+        assert_eq!(report.findings, []);
+        assert_eq!((report.violations, report.notices), (0, 0));
+        assert_eq!((report.users, report.organisations, report.accounts, report.devices), (5, 1, 3, 2));
+        assert_eq!((report.measurements, report.bundles, report.metadata, report.attributes), (13, 20, 1, 2));
+        assert_eq!(report.event_number, i64::try_from(report.events).unwrap());
+        assert!(report.invariants.iter().all(|invariant| invariant.checked > 0), "{:?}", report.invariants);
+    });
+}
+
+#[test]
+fn the_root_is_that_of_the_ledgers_head() {
+    on_both(|ledger| {
+        let head = store::head::read(&mut ledger.connection).unwrap();
+        let report = ledger.audit();
+        assert_eq!(report.root, head.frontier.root());
+        assert_eq!(report.event_number, head.event_number.0);
+        let root = serde_json::to_value(&report).unwrap()["root"].as_str().unwrap().to_owned();
+        assert_eq!(root.len(), 64);
+    });
+}
+
+#[test]
+fn what_was_cancelled_is_claimed_after_its_expiry() {
+    on_both(|ledger| {
+        ledger.now = at("2029-01-01T00:00:00Z");
+        ledger.bundles(BOB, A, &[18], Portion::Whole, Deed::Claim);
+        assert_eq!(ledger.audit().findings, []);
+    });
+}
+
+#[test]
+fn progress_reaches_the_total_of_each_phase() {
+    on_both(|ledger| {
+        let mut last: BTreeMap<String, Progress> = BTreeMap::new();
+        let each = |progress: Progress| {
+            assert!(progress.done <= progress.total, "{progress:?}");
+            last.insert(format!("{:?}", progress.phase), progress);
+        };
+        verify::run(&mut ledger.connection, &Options::default(), each).unwrap();
+        assert_eq!(last.len(), 5);
+        for progress in last.values() {
+            assert_eq!(progress.done, progress.total, "{progress:?}");
+        }
+        assert_eq!(last["Log"].phase, Phase::Log);
+    });
+}
+
+#[test]
+fn codes_of_findings_are_snake_case_and_stay() {
+    let code = serde_json::to_value(FindingKind::MovedWithoutWhitelist).unwrap();
+    assert_eq!(code, "moved_without_whitelist");
+}

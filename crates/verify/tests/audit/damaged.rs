@@ -1,0 +1,564 @@
+//! One thing at a time is changed behind the registry's back, and is found, named and told.
+
+use crate::ledger::{Ledger, WHOLE, on_both};
+use verify::{Finding, FindingKind as Kind, Noun};
+
+/// Damages an equal ledger in each database and expects exactly this one finding, with these words.
+#[track_caller]
+fn finds_only(damage: impl Fn(&mut Ledger), kind: Kind, entity: Noun, id: i64, words: &[&str]) {
+    on_both(|ledger| {
+        damage(ledger);
+        let finding = ledger.finds_only(kind, entity, id);
+        says(&finding, words);
+    });
+}
+
+/// As [`finds_only`], but more may be found, because more is wrong.
+#[track_caller]
+fn finds(damage: impl Fn(&mut Ledger), expected: &[(Kind, Noun, i64)]) {
+    on_both(|ledger| {
+        damage(ledger);
+        for (kind, entity, id) in expected {
+            ledger.finds(*kind, *entity, *id);
+        }
+        let report = ledger.audit();
+        let kinds: Vec<Kind> = report.kinds.keys().copied().collect();
+        let mut named: Vec<Kind> = expected.iter().map(|(kind, _, _)| *kind).collect();
+        named.sort_unstable();
+        named.dedup();
+        assert_eq!(kinds, named, "{:#?}", report.findings);
+    });
+}
+
+#[track_caller]
+fn says(finding: &Finding, words: &[&str]) {
+    for word in words {
+        assert!(finding.text.contains(word), "{word} in {finding:?}");
+    }
+}
+
+// ── Bundles ─────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_bundle_with_one_certificate_more() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET range_last = range_last + 1 WHERE id = 12");
+    finds(
+        damage,
+        &[
+            (Kind::RowDiffers, Noun::Bundle, 12),
+            (Kind::HashDiffers, Noun::Bundle, 12),
+            (Kind::IssuedTwice, Noun::Measurement, 9),
+            (Kind::CertificatesMissing, Noun::Device, 1),
+        ],
+    );
+}
+
+#[test]
+fn a_bundle_that_reaches_into_the_next() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET range_first = range_first - 1 WHERE id = 12");
+    finds(
+        damage,
+        &[
+            (Kind::RowDiffers, Noun::Bundle, 12),
+            (Kind::HashDiffers, Noun::Bundle, 12),
+            (Kind::CertificateTwice, Noun::Bundle, 12),
+            (Kind::IssuedTwice, Noun::Measurement, 9),
+        ],
+    );
+}
+
+#[test]
+fn siblings_that_overlap() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET range_first = range_first - 5 WHERE id = 14");
+    on_both(|ledger| {
+        damage(ledger);
+        let finding = ledger.finds(Kind::CertificateTwice, Noun::Bundle, 14);
+        says(&finding, &["certificate 246", "13", "250"]);
+        ledger.finds(Kind::RowDiffers, Noun::Bundle, 14);
+    });
+}
+
+#[test]
+fn a_status_that_no_event_gave() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET status = 6 WHERE id = 11");
+    finds_only(damage, Kind::RowDiffers, Noun::Bundle, WHOLE.0, &["status is Locked", "Active"]);
+}
+
+#[test]
+fn a_split_parent_that_is_active_again() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET status = 1 WHERE id = 1");
+    on_both(|ledger| {
+        damage(ledger);
+        ledger.finds(Kind::RowDiffers, Noun::Bundle, 1);
+        says(&ledger.finds(Kind::SplitWrong, Noun::Bundle, 1), &["has child 13 and is Active"]);
+        ledger.finds(Kind::SplitWrong, Noun::Bundle, 0);
+    });
+}
+
+#[test]
+fn a_bundle_that_is_split_without_children() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET status = 8 WHERE id = 11");
+    finds(damage, &[(Kind::RowDiffers, Noun::Bundle, 11), (Kind::SplitWrong, Noun::Bundle, 0)]);
+}
+
+#[test]
+fn another_holder() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET account_id = 2 WHERE id = 11");
+    finds_only(damage, Kind::RowDiffers, Noun::Bundle, WHOLE.0, &["account_id is 2", "must be 1"]);
+}
+
+#[test]
+fn another_beneficiary() {
+    // 16 is what was not cancelled, 18 was cancelled and not claimed
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET beneficiary = 'Mallory' WHERE id = 18");
+    on_both(|ledger| {
+        damage(ledger);
+        says(&ledger.finds(Kind::RowDiffers, Noun::Bundle, 18), &["beneficiary hashes to"]);
+        says(&ledger.finds(Kind::BeneficiaryChanged, Noun::Bundle, 18), &["parent 15"]);
+    });
+}
+
+#[test]
+fn another_account_of_the_beneficiary_and_no_purpose() {
+    let damage = |ledger: &mut Ledger| {
+        ledger.sql("UPDATE bundle SET beneficiary_account_id = NULL, purpose = NULL WHERE id = 15");
+    };
+    on_both(|ledger| {
+        damage(ledger);
+        let report = ledger.audit();
+        let texts: Vec<&str> = report.findings.iter().map(|finding| finding.text.as_str()).collect();
+        assert_eq!(report.violations, 4, "{texts:#?}"); // two columns; both children differ from it
+        assert!(texts.iter().any(|text| text.contains("beneficiary_account_id is nothing")), "{texts:#?}");
+        assert!(texts.iter().any(|text| text.contains("purpose is nothing")), "{texts:#?}");
+    });
+}
+
+#[test]
+fn a_beneficiary_of_what_was_not_cancelled() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE bundle SET beneficiary = 'Mallory' WHERE id = 11");
+    finds(damage, &[(Kind::RowDiffers, Noun::Bundle, 11), (Kind::BeneficiaryChanged, Noun::Bundle, 11)]);
+}
+
+#[test]
+fn another_hash_of_a_bundle() {
+    let damage = |ledger: &mut Ledger| ledger.put("UPDATE bundle SET hash = $1 WHERE id = 11", &[(&[7_u8; 32]).into()]);
+    finds_only(damage, Kind::HashDiffers, Noun::Bundle, WHOLE.0, &["070707", "its content gives"]);
+}
+
+#[test]
+fn another_hash_of_a_parent() {
+    let damage = |ledger: &mut Ledger| ledger.put("UPDATE bundle SET hash = $1 WHERE id = 1", &[(&[7_u8; 32]).into()]);
+    finds(
+        damage,
+        &[
+            (Kind::HashDiffers, Noun::Bundle, 1),
+            (Kind::HashDiffers, Noun::Bundle, 13),
+            (Kind::HashDiffers, Noun::Bundle, 14),
+        ],
+    );
+}
+
+#[test]
+fn a_later_expiry() {
+    on_both(|ledger| {
+        let later = ledger.instant("2040-01-01T00:00:00Z");
+        ledger.sql(&format!("UPDATE bundle SET expires_at = {later} WHERE id = 11"));
+        says(&ledger.finds(Kind::RowDiffers, Noun::Bundle, 11), &["2040-01-01", "2028-01-01"]);
+    });
+}
+
+#[test]
+fn another_production_interval() {
+    on_both(|ledger| {
+        let end = ledger.instant("2026-01-01T06:30:00Z");
+        ledger.sql(&format!("UPDATE bundle SET production_end = {end} WHERE id = 11"));
+        ledger.finds(Kind::RowDiffers, Noun::Bundle, 11);
+        says(&ledger.finds(Kind::NoReading, Noun::Bundle, 11), &["06:30", "lasts until 2026-01-01T07:00"]);
+    });
+}
+
+#[test]
+fn a_bundle_that_is_gone() {
+    let damage = |ledger: &mut Ledger| ledger.sql("DELETE FROM bundle WHERE id = 11");
+    finds(damage, &[(Kind::RowMissing, Noun::Bundle, 11), (Kind::CertificatesMissing, Noun::Bundle, 12)]);
+}
+
+#[test]
+fn a_child_that_is_gone() {
+    let damage = |ledger: &mut Ledger| ledger.sql("DELETE FROM bundle WHERE id = 14");
+    finds(
+        damage,
+        &[
+            (Kind::RowMissing, Noun::Bundle, 14),
+            (Kind::SplitWrong, Noun::Bundle, 13),
+            (Kind::SplitWrong, Noun::Bundle, 0),
+        ],
+    );
+}
+
+#[test]
+fn a_bundle_that_no_event_created() {
+    on_both(|ledger| {
+        ledger.sql(
+            "INSERT INTO bundle SELECT 21, account_id, device_id, attributes_id, range_last + 901, range_last + 1000, \
+             production_start, production_end, issued_at, expires_at, parent_id, status, beneficiary, \
+             beneficiary_account_id, purpose, hash FROM bundle WHERE id = 11",
+        );
+        ledger.finds(Kind::RowWithoutEvent, Noun::Bundle, 21);
+        ledger.finds(Kind::HashDiffers, Noun::Bundle, 21);
+        says(&ledger.finds(Kind::IssuedTwice, Noun::Measurement, 7), &["1100 Wh are live", "2 bundles", "1000 Wh"]);
+        says(&ledger.finds(Kind::HeadDiffers, Noun::Head, 1), &["next_bundle", "21", "22"]);
+        ledger.finds(Kind::CertificatesMissing, Noun::Device, 1);
+    });
+}
+
+// ── The log ─────────────────────────────────────────────────────────────────
+
+/// Of the transfer of bundle 2, which is one event.
+const TRANSFER: &str = "(SELECT number FROM event WHERE entity = 5 AND entity_id = 2 AND event_type = 2)";
+
+fn number(ledger: &mut Ledger, select: &str) -> i64 {
+    ledger.connection.query_one(&format!("SELECT {select}"), &[], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn an_event_that_is_gone() {
+    on_both(|ledger| {
+        let event = number(ledger, TRANSFER);
+        ledger.unprotect();
+        ledger.sql(&format!("DELETE FROM event WHERE number = {event}"));
+        says(&ledger.finds(Kind::EventMissing, Noun::Event, event), &[&format!("event {event} is missing")]);
+        ledger.finds(Kind::RowDiffers, Noun::Bundle, 2);
+        says(&ledger.finds(Kind::HeadDiffers, Noun::Head, 1), &["peaks"]);
+        assert_eq!(ledger.audit().violations, 3);
+    });
+}
+
+#[test]
+fn the_last_event_that_is_gone() {
+    on_both(|ledger| {
+        let last = number(ledger, "MAX(number) FROM event");
+        ledger.unprotect();
+        ledger.sql(&format!("DELETE FROM event WHERE number = {last}"));
+        let report = ledger.audit();
+        let kinds: Vec<Kind> = report.kinds.keys().copied().collect();
+        // its action, the head, and the whitelist that it changed
+        assert_eq!(kinds, [Kind::ActionEventsDiffer, Kind::HeadDiffers, Kind::RowMissing], "{:#?}", report.findings);
+    });
+}
+
+#[test]
+fn an_event_that_was_edited() {
+    on_both(|ledger| {
+        let event = number(ledger, TRANSFER);
+        ledger.unprotect();
+        // the account after becomes 3: tag 1, one byte
+        ledger.put("UPDATE event SET attributes_after = $1 WHERE number = $2", &[(&[1_u8, 1, 3]).into(), event.into()]);
+        says(&ledger.finds(Kind::LeafDiffers, Noun::Event, event), &["its content gives"]);
+        ledger.finds(Kind::RowDiffers, Noun::Bundle, 2);
+        ledger.finds(Kind::MovedWithoutWhitelist, Noun::Bundle, 2);
+        assert_eq!(ledger.audit().violations, 3);
+    });
+}
+
+#[test]
+fn an_event_that_cannot_be_read() {
+    on_both(|ledger| {
+        let event = number(ledger, TRANSFER);
+        ledger.unprotect();
+        ledger.put("UPDATE event SET attributes_after = $1 WHERE number = $2", &[(&[1_u8, 9, 3]).into(), event.into()]);
+        says(&ledger.finds(Kind::EventMalformed, Noun::Event, event), &["ends in the middle"]);
+        ledger.finds(Kind::LeafDiffers, Noun::Event, event);
+    });
+}
+
+#[test]
+fn an_event_at_another_time() {
+    on_both(|ledger| {
+        let event = number(ledger, TRANSFER);
+        let early = ledger.instant("2026-01-31T00:00:00Z");
+        ledger.unprotect();
+        ledger.sql(&format!("UPDATE event SET recorded_at = {early} WHERE number = {event}"));
+        ledger.finds(Kind::LeafDiffers, Noun::Event, event);
+        ledger.finds(Kind::TimeBackwards, Noun::Event, event);
+        ledger.finds(Kind::ActionTimeDiffers, Noun::Action, 24);
+    });
+}
+
+#[test]
+fn two_events_in_each_others_place() {
+    on_both(|ledger| {
+        let event = number(ledger, TRANSFER);
+        ledger.unprotect();
+        ledger.sql(&format!(
+            "UPDATE event SET number = -1 WHERE number = {event}; UPDATE event SET number = {event} WHERE number = {0}; \
+             UPDATE event SET number = {0} WHERE number = -1",
+            event - 1
+        ));
+        ledger.finds(Kind::LeafDiffers, Noun::Event, event);
+        ledger.finds(Kind::LeafDiffers, Noun::Event, event - 1);
+        ledger.finds(Kind::EventWithoutAction, Noun::Event, event);
+    });
+}
+
+#[test]
+fn an_event_that_was_added() {
+    on_both(|ledger| {
+        let event = number(ledger, "MAX(number) + 1 FROM event");
+        ledger.sql(&format!(
+            "INSERT INTO event SELECT {event}, recorded_at, action_id, entity, entity_id, event_type, attributes_before, \
+             attributes_after, salt, leaf FROM event WHERE number = {TRANSFER}"
+        ));
+        ledger.finds(Kind::EventWithoutAction, Noun::Event, event);
+        ledger.finds(Kind::TimeBackwards, Noun::Event, event);
+        says(&ledger.finds(Kind::HistoryWrong, Noun::Bundle, 2), &["was 1; it was 2"]);
+    });
+}
+
+#[test]
+fn an_event_of_something_that_has_no_row() {
+    on_both(|ledger| {
+        ledger.unprotect();
+        ledger.sql("UPDATE event SET entity_id = 77 WHERE entity = 5 AND entity_id = 11");
+        ledger.finds(Kind::RowMissing, Noun::Bundle, 77);
+        ledger.finds(Kind::RowWithoutEvent, Noun::Bundle, 11);
+        ledger.finds(Kind::IdMissing, Noun::Bundle, 21);
+    });
+}
+
+#[test]
+fn another_leaf() {
+    on_both(|ledger| {
+        let event = number(ledger, TRANSFER);
+        ledger.unprotect();
+        ledger.put("UPDATE event SET leaf = $1 WHERE number = $2", &[(&[7_u8; 32]).into(), event.into()]);
+        says(&ledger.finds(Kind::LeafDiffers, Noun::Event, event), &["070707"]);
+        says(&ledger.finds(Kind::HeadDiffers, Noun::Head, 1), &["peaks"]);
+        assert_eq!(ledger.audit().violations, 2);
+    });
+}
+
+#[test]
+fn another_request_of_an_action() {
+    on_both(|ledger| {
+        ledger.unprotect();
+        ledger.sql("UPDATE action SET request = '{\"asked\":99}' WHERE id = 20");
+        ledger.finds_only(Kind::ActionHashDiffers, Noun::Action, 20);
+    });
+}
+
+#[test]
+fn another_actor_of_an_action() {
+    on_both(|ledger| {
+        ledger.unprotect();
+        ledger.sql("UPDATE action SET actor = 77 WHERE id = 1");
+        ledger.finds(Kind::ActionHashDiffers, Noun::Action, 1);
+        says(&ledger.finds(Kind::ActorUnknown, Noun::Action, 1), &["user 77"]);
+    });
+}
+
+#[test]
+fn an_action_with_other_events() {
+    on_both(|ledger| {
+        ledger.unprotect();
+        ledger.sql("UPDATE action SET last_event = last_event + 1 WHERE id = 5");
+        ledger.finds(Kind::ActionEventsDiffer, Noun::Action, 6);
+        ledger.finds(Kind::EventWithoutAction, Noun::Event, 6);
+        assert_eq!(ledger.audit().violations, 2);
+    });
+}
+
+#[test]
+fn an_action_that_is_gone() {
+    on_both(|ledger| {
+        ledger.unprotect();
+        ledger.sql("DELETE FROM action WHERE id = 5");
+        ledger.finds(Kind::IdMissing, Noun::Action, 5);
+        ledger.finds(Kind::EventWithoutAction, Noun::Event, 5);
+        ledger.finds(Kind::ActionEventsDiffer, Noun::Action, 6);
+        assert_eq!(ledger.audit().violations, 3);
+    });
+}
+
+#[test]
+fn a_head_that_says_something_else() {
+    for (damage, words) in [
+        ("event_number = event_number - 1", "is the last"),
+        ("next_bundle = next_bundle + 1", "next_bundle"),
+        ("next_action = 1", "next_action"),
+        ("next_measurement = 1", "next_measurement"),
+        ("next_user = 1", "next_user"),
+        ("next_account = 1", "next_account"),
+        ("next_device = 1", "next_device"),
+    ] {
+        let damage = |ledger: &mut Ledger| ledger.sql(&format!("UPDATE ledger_head SET {damage}"));
+        finds_only(damage, Kind::HeadDiffers, Noun::Head, 1, &[words]);
+    }
+    let damage = |ledger: &mut Ledger| ledger.put("UPDATE ledger_head SET leaf = $1", &[(&[7_u8; 32]).into()]);
+    finds_only(damage, Kind::HeadDiffers, Noun::Head, 1, &["leaf is 070707"]);
+    let damage = |ledger: &mut Ledger| ledger.put("UPDATE ledger_head SET peaks = $1", &[(&[7_u8; 32]).into()]);
+    finds_only(damage, Kind::HeadDiffers, Noun::Head, 1, &["peaks are 070707"]);
+}
+
+// ── Readings ────────────────────────────────────────────────────────────────
+
+#[test]
+fn another_value_of_a_reading() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE measurement SET energy_wh = 5000 WHERE id = 7");
+    finds_only(damage, Kind::RowDiffers, Noun::Measurement, 7, &["energy_wh of reading 7 is 5000", "1000"]);
+}
+
+#[test]
+fn a_lower_value_of_a_reading_that_was_issued() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE measurement SET energy_wh = 999 WHERE id = 7");
+    finds(damage, &[(Kind::RowDiffers, Noun::Measurement, 7), (Kind::IssuedTwice, Noun::Measurement, 7)]);
+}
+
+#[test]
+fn a_reading_that_is_gone() {
+    let damage = |ledger: &mut Ledger| ledger.sql("DELETE FROM measurement WHERE id = 7");
+    finds(damage, &[(Kind::RowMissing, Noun::Measurement, 7), (Kind::NoReading, Noun::Bundle, 11)]);
+}
+
+#[test]
+fn an_old_version_of_a_reading_that_counts_again() {
+    on_both(|ledger| {
+        ledger.sql("UPDATE measurement SET superseded_by = 8 WHERE id = 9");
+        ledger.sql("UPDATE measurement SET superseded_by = NULL WHERE id = 8");
+        let report = ledger.audit();
+        assert_eq!(report.kinds[&Kind::RowDiffers], 2, "{:#?}", report.findings);
+        ledger.finds(Kind::ReadingWrong, Noun::Measurement, 9);
+    });
+}
+
+#[test]
+fn readings_that_overlap() {
+    on_both(|ledger| {
+        let start = ledger.instant("2026-01-01T05:30:00Z");
+        ledger.sql(&format!("UPDATE measurement SET start_at = {start} WHERE id = 7"));
+        ledger.finds(Kind::RowDiffers, Noun::Measurement, 7);
+        says(&ledger.finds(Kind::ReadingsOverlap, Noun::Measurement, 7), &["05:30", "reading 6", "06:00"]);
+        ledger.finds(Kind::IntervalWrong, Noun::Measurement, 7);
+        ledger.finds(Kind::NoReading, Noun::Bundle, 11);
+    });
+}
+
+#[test]
+fn an_estimate_that_was_issued() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE measurement SET quality = 3 WHERE id = 7");
+    finds(damage, &[(Kind::RowDiffers, Noun::Measurement, 7), (Kind::IssueWrong, Noun::Measurement, 7)]);
+}
+
+#[test]
+fn a_reading_that_no_event_created() {
+    on_both(|ledger| {
+        ledger.sql(
+            "INSERT INTO measurement SELECT 14, 2, start_at, end_at, energy_wh, gross_net, quality, source, action_id, \
+             superseded_by FROM measurement WHERE id = 7",
+        );
+        ledger.finds(Kind::RowWithoutEvent, Noun::Measurement, 14);
+        says(&ledger.finds(Kind::HeadDiffers, Noun::Head, 1), &["next_measurement"]);
+    });
+}
+
+// ── Registrations ───────────────────────────────────────────────────────────
+
+#[test]
+fn more_roles() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE registry_user SET roles = 127 WHERE id = 5");
+    finds_only(damage, Kind::RowDiffers, Noun::User, 5, &["roles of 5 is 127", "must be 16"]);
+}
+
+#[test]
+fn another_name() {
+    for (table, column, noun, id) in [
+        ("registry_user", "name", Noun::User, 5),
+        ("registry_user", "primary_contact", Noun::User, 5),
+        ("registry_user", "organisation", Noun::User, 5),
+        ("organisation", "address", Noun::Organisation, 1),
+        ("organisation", "website", Noun::Organisation, 1),
+        ("account", "name", Noun::Account, 3),
+        ("issuance_metadata", "issuing_body", Noun::Metadata, 1),
+    ] {
+        let damage = |ledger: &mut Ledger| ledger.sql(&format!("UPDATE {table} SET {column} = 'x' WHERE id = {id}"));
+        finds_only(damage, Kind::RowDiffers, noun, id, &[column]);
+    }
+}
+
+#[test]
+fn a_deletion_that_no_event_tells() {
+    let damage = |ledger: &mut Ledger| {
+        let is_deleted = if ledger.connection.engine() == db::Engine::Sqlite { "1" } else { "TRUE" };
+        ledger.sql(&format!("UPDATE account SET is_deleted = {is_deleted} WHERE id = 3"));
+    };
+    finds_only(damage, Kind::RowDiffers, Noun::Account, 3, &["is_deleted"]);
+}
+
+#[test]
+fn an_account_that_is_gone() {
+    let damage = |ledger: &mut Ledger| ledger.sql("DELETE FROM account WHERE id = 3");
+    on_both(|ledger| {
+        damage(ledger);
+        says(&ledger.finds(Kind::RowMissing, Noun::Account, 3), &["3 is not in the table"]);
+    });
+}
+
+#[test]
+fn an_account_that_no_event_created() {
+    let damage = |ledger: &mut Ledger| {
+        ledger.sql("INSERT INTO account SELECT 4, 'Mallory', organisation_id, is_deleted, created_at FROM account WHERE id = 3");
+    };
+    finds(damage, &[(Kind::RowWithoutEvent, Noun::Account, 4), (Kind::HeadDiffers, Noun::Head, 1)]);
+}
+
+#[test]
+fn a_whitelist_with_one_more() {
+    let damage = |ledger: &mut Ledger| ledger.sql("INSERT INTO account_whitelist VALUES (3, 1)");
+    finds_only(damage, Kind::RowWithoutEvent, Noun::Whitelist, 3, &["account 3 accepts from account 1"]);
+}
+
+#[test]
+fn a_whitelist_with_one_less() {
+    let damage = |ledger: &mut Ledger| ledger.sql("DELETE FROM account_whitelist");
+    finds_only(damage, Kind::RowMissing, Noun::Whitelist, 2, &["by the log account 2 accepts from account 1"]);
+}
+
+#[test]
+fn a_membership_more_and_one_less() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE account_user SET account_id = 1 WHERE user_id = 5");
+    finds(damage, &[(Kind::RowWithoutEvent, Noun::Membership, 5), (Kind::RowMissing, Noun::Membership, 5)]);
+}
+
+#[test]
+fn another_capacity_of_a_device() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE device SET capacity_watts = 9000000 WHERE id = 1");
+    on_both(|ledger| {
+        damage(ledger);
+        says(&ledger.finds(Kind::RowDiffers, Noun::Device, 1), &["capacity_watts of 1 is 9000000", "1000000"]);
+        says(&ledger.finds(Kind::AttributesChanged, Noun::Attributes, 1), &["1000000 W and 9000000 W"]);
+        assert_eq!(ledger.audit().violations, 2);
+    });
+}
+
+#[test]
+fn another_capacity_on_certificates() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE certificate_attributes SET capacity_watts = 5 WHERE id = 1");
+    on_both(|ledger| {
+        damage(ledger);
+        ledger.finds(Kind::HashDiffers, Noun::Attributes, 1);
+        ledger.finds(Kind::AttributesChanged, Noun::Attributes, 1);
+        says(&ledger.finds(Kind::AboveCapacity, Noun::Measurement, 1), &["1000 Wh are live", "5 W allows 5 Wh"]);
+    });
+}
+
+#[test]
+fn a_counter_of_certificates_that_goes_back() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE device SET next_certificate = 7801 WHERE id = 1");
+    finds_only(damage, Kind::CertificatesMissing, Noun::Device, 1, &["next_certificate of device 1 is 7801", "7901"]);
+}
+
+#[test]
+fn another_meter_mode() {
+    let damage = |ledger: &mut Ledger| ledger.sql("UPDATE device SET gross_net = 1 WHERE id = 1");
+    finds_only(damage, Kind::RowDiffers, Noun::Device, 1, &["gross_net of device 1 is 1", "says 2"]);
+}

@@ -1,0 +1,9 @@
+//! The auditor against ledgers made by the real rules and the real store, on both databases: clean ones, damaged ones, and
+//! ones that an attacker sealed anew.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod clean;
+mod damaged;
+mod forged;
+mod ledger;
