@@ -34,6 +34,6 @@ pub use measurement::{REJECTED_LISTED_MAX, ReadingsReport, RejectedRow};
 pub use register::{AccountView, DeviceView, MetadataView, UserView};
 pub use registry::{Health, OpenError, Registry};
 pub use settings::Settings;
-pub use store::Url;
 pub use store::job::{JobKind, JobState};
+pub use store::{MIGRATIONS, Url};
 pub use work::{Answer, Done, Pending};

@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 const READERS_MAX: u32 = 8;
 /// How long a read waits for a replica to catch up before it asks the primary.
 const REPLICA_WAIT: Duration = Duration::from_millis(250);
+/// How long a replica that failed is left alone.
+const REPLICA_REST: Duration = Duration::from_secs(2);
 const REPLICA_LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A registry that is open. Clones share it; the last one to go stops the writer.
@@ -29,6 +31,8 @@ pub(crate) struct Inner {
     queued: Arc<AtomicUsize>,
     primary: Pool,
     replica: Option<Pool>,
+    /// After the replica failed: when it is asked again.
+    replica_asked_again: Mutex<Option<Instant>>,
     pub settings: Settings,
     pub clock: Clock,
     pub sign_ins: SignIns,
@@ -106,6 +110,7 @@ impl Registry {
             queued,
             primary,
             replica: replica.transpose()?,
+            replica_asked_again: Mutex::new(None),
             settings,
             clock,
             sign_ins: SignIns::default(),
@@ -219,15 +224,19 @@ impl Registry {
         fresh: Option<EventNumber>,
         mut work: impl FnMut(&mut Connection) -> store::Result<T>,
     ) -> Result<T, Error> {
-        let Some(replica) = &self.0.replica else { return self.read_primary(work) };
+        let Some(replica) = self.0.replica.as_ref().filter(|_| !self.0.replica_rests()) else {
+            return self.read_primary(work);
+        };
         let found = replica.with(|connection| -> store::Result<Option<T>> {
             if is_as_fresh(connection, fresh)? { work(connection).map(Some) } else { Ok(None) }
         });
         match found {
             Ok(Some(found)) => Ok(found),
             Ok(None) => self.read_primary(work),
-            Err(error) if error.is_disconnected() => {
-                tracing::warn!(%error, "the replica does not answer; reading from the primary");
+            Err(error) if error.is_disconnected() || error.is_busy() => {
+                tracing::warn!(%error, "the replica does not answer; reading from the primary for a while");
+                *self.0.replica_asked_again.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Instant::now() + REPLICA_REST);
                 self.read_primary(work)
             }
             Err(error) => Err(error.into()),
@@ -255,6 +264,12 @@ fn is_as_fresh(connection: &mut Connection, fresh: Option<EventNumber>) -> store
 }
 
 impl Inner {
+    /// Whether the replica failed a moment ago, so that not every read waits for it in vain.
+    fn replica_rests(&self) -> bool {
+        let again = *self.replica_asked_again.lock().unwrap_or_else(PoisonError::into_inner);
+        again.is_some_and(|again| Instant::now() < again)
+    }
+
     fn close(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
         let jobs = std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner));

@@ -5,6 +5,9 @@ use db::{Connection, Result};
 use domain::{Roles, UserId};
 use jiff::Timestamp;
 
+/// Sessions that one user has open; a further one ends the oldest.
+pub const SESSIONS_PER_USER_MAX: i64 = 100;
+
 #[derive(Clone, Debug)]
 pub struct Session {
     pub token_hash: [u8; 32],
@@ -27,8 +30,14 @@ pub fn holder(
     )
 }
 
+/// Opens a session; clears away what has expired, and the oldest beyond [`SESSIONS_PER_USER_MAX`].
 pub fn insert(tx: &mut Connection, session: &Session) -> Result<()> {
     tx.execute("DELETE FROM session WHERE expires_at <= $1", &[session.created_at.into()])?;
+    tx.execute(
+        "DELETE FROM session WHERE user_id = $1 AND created_at < \
+         (SELECT s.created_at FROM session s WHERE s.user_id = $1 ORDER BY s.created_at DESC LIMIT 1 OFFSET $2)",
+        &[session.user_id.0.into(), (SESSIONS_PER_USER_MAX - 2).into()],
+    )?;
     tx.execute(
         "INSERT INTO session (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
         &[(&session.token_hash).into(), session.user_id.0.into(), session.created_at.into(), session.expires_at.into()],

@@ -96,6 +96,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// Of a registry in which the last thing was registered at `recorded_at`.
+    pub fn from(recorded_at: Timestamp) -> Self {
+        Self { recorded_at, ..Self::default() }
+    }
+
     // ── What the test registered before ─────────────────────────────────────
 
     pub fn account(&mut self, id: AccountId, name: &str) {
@@ -147,7 +152,8 @@ impl Model {
 
     fn update_whitelist(&mut self, actor: Actor, update: &WhitelistUpdate) -> Decision {
         let receiver = update.account_id;
-        let by_member = self.has_role(actor, &[Role::TradingUser, Role::ProductionUser]) && self.is_member(actor, receiver);
+        let by_member =
+            self.has_role(actor, &[Role::TradingUser, Role::ProductionUser]) && self.is_member(actor, receiver);
         if !by_member && !self.has_role(actor, &[Role::RegistryAdministrator]) {
             return Err("forbidden");
         }

@@ -77,8 +77,13 @@ impl TestRegistry {
 
     /// The defaults, on this database.
     pub fn settings(database: &TestDatabase) -> Settings {
+        Self::settings_at(database.url())
+    }
+
+    /// The defaults, on the database with this address.
+    pub fn settings_at(database: &db::Url) -> Settings {
         Settings {
-            database: database.url().clone(),
+            database: database.clone(),
             read_database: None,
             rules: Rules {
                 expiry_years: 2,

@@ -119,7 +119,8 @@ fn rehearse(registry: &Registry, dice: &mut Dice, model: &Model, now: Timestamp)
 /// Four accounts, seven users and three devices: an ordinary one, one whose capacity is soon reached, and one that a
 /// producer registered and nobody has approved yet.
 fn populated(engine: Engine) -> (TestRegistry, Model) {
-    let (test, mut model) = (TestRegistry::on(engine), Model::default());
+    let test = TestRegistry::on(engine);
+    let mut model = Model::from(test.time.now());
     let names = ["Ada", "Bakery", "Cinema", "Dairy"];
     let accounts = names.map(|name| test.account(name));
     for (id, name) in accounts.into_iter().zip(names) {

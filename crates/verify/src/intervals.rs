@@ -197,7 +197,8 @@ impl Sweep<'_> {
             },
         )?;
         let Reading { id, device, start, energy, .. } = *reading;
-        if live > energy {
+        // what storage took in is negative, and nothing is issued for it
+        if live > energy.max(0) {
             let (first_issue, last_issue) = (issued_by(connection, first)?, issued_by(connection, last)?);
             let excess = Excess { reading: id, live, issues, energy, first_issue, last_issue, energy_max: energy };
             if self.excesses.len() < FINDINGS_MAX {

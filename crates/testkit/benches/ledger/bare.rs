@@ -77,7 +77,8 @@ pub fn measure() -> Bare {
 /// The `n`th bundle, hour by hour over the devices; or a child of `parent`.
 fn insert(connection: &Connection, n: i64, parent: Option<(i64, i64, i64)>) {
     let (device, hour) = (n % super::DEVICES, n / super::DEVICES);
-    let (id, first, last) = parent.map_or((n + 1, hour * 1_000 + 1, hour * 1_000 + 1_000), |(id, first, last)| (id, first, last));
+    let (id, first, last) =
+        parent.map_or((n + 1, hour * 1_000 + 1, hour * 1_000 + 1_000), |(id, first, last)| (id, first, last));
     let start = 1_767_225_600_000_000 + hour * 3_600_000_000;
     let mut insert = connection.prepare_cached(INSERT).unwrap();
     let times = (start, start + 3_600_000_000, start, start);

@@ -39,9 +39,7 @@ pub fn fill_registry(database: &TestDatabase, devices: i64) {
         act(Command::CreateDevice(NewDevice { account_id, description }));
     }
     let accounts: Vec<AccountId> = (1..=ACCOUNTS).map(AccountId).collect();
-    registry
-        .create_user_as_operator("bench", CONTACT, Roles::of(&Role::ALL), None, &accounts, PASSWORD)
-        .unwrap();
+    registry.create_user_as_operator("bench", CONTACT, Roles::of(&Role::ALL), None, &accounts, PASSWORD).unwrap();
     registry.close();
 }
 

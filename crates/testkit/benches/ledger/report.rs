@@ -65,7 +65,13 @@ fn figure(value: f64) -> String {
         }
         return out;
     }
-    if value >= 100.0 { format!("{value:.0}") } else if value >= 10.0 { format!("{value:.1}") } else { format!("{value:.2}") }
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else if value >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 pub fn print(columns: &[(Engine, Vec<Row>)], bare: &Bare, bundles: i64) {
@@ -73,11 +79,12 @@ pub fn print(columns: &[(Engine, Vec<Row>)], bare: &Bare, bundles: i64) {
     let engines: Vec<String> = columns.iter().map(|(engine, _)| format!("{engine:?}")).collect();
     writeln!(out, "\n{} bundles, measured (goal)\n", figure(crate::count(bundles))).unwrap();
     writeln!(out, "| | {} |\n| --- |{}", engines.join(" | "), " --- |".repeat(columns.len())).unwrap();
-    let names: Vec<&str> = columns.first().map(|(_, rows)| rows.iter().map(|row| row.name).collect()).unwrap_or_default();
+    let names: Vec<&str> =
+        columns.first().map(|(_, rows)| rows.iter().map(|row| row.name).collect()).unwrap_or_default();
     for name in names {
-        let cells = columns.iter().map(|(_, rows)| {
-            rows.iter().find(|row| row.name == name).map_or_else(|| "–".to_owned(), Row::shown)
-        });
+        let cells = columns
+            .iter()
+            .map(|(_, rows)| rows.iter().find(|row| row.name == name).map_or_else(|| "–".to_owned(), Row::shown));
         writeln!(out, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | ")).unwrap();
     }
     writeln!(

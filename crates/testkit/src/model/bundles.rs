@@ -240,9 +240,7 @@ fn may_follow(deed: &Deed, state: BundleStatus) -> bool {
         Deed::Claim => state == Cancelled,
         Deed::Unlock { .. } => state == Locked,
         Deed::Withdraw { export_failed: true, .. } => state == Reserved,
-        Deed::Withdraw { export_failed: false, .. } => {
-            [Active, Locked, Cancelled, Claimed, Expired].contains(&state)
-        }
+        Deed::Withdraw { export_failed: false, .. } => [Active, Locked, Cancelled, Claimed, Expired].contains(&state),
     }
 }
 

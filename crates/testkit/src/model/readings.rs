@@ -88,6 +88,8 @@ impl Model {
     /// What the readings say now, with their places.
     pub(super) fn current(&self) -> impl Iterator<Item = (usize, &Reading)> {
         let versions = self.versions.iter().enumerate();
-        versions.filter(|(_, version)| version.superseded_by.is_none()).map(|(place, version)| (place, &version.reading))
+        versions
+            .filter(|(_, version)| version.superseded_by.is_none())
+            .map(|(place, version)| (place, &version.reading))
     }
 }

@@ -13,7 +13,12 @@ pub enum Verdict {
     Refused(String),
     Done,
     /// Rows that were not accepted: place and reason.
-    Readings { accepted: usize, corrected: usize, unchanged: usize, refused: Vec<(usize, String)> },
+    Readings {
+        accepted: usize,
+        corrected: usize,
+        unchanged: usize,
+        refused: Vec<(usize, String)>,
+    },
     Issued {
         readings: usize,
         first: Option<BundleId>,
@@ -21,7 +26,10 @@ pub enum Verdict {
         quantity: WattHours,
         refused: Vec<(DeviceId, Timestamp, String)>,
     },
-    Bundles { result: Vec<BundleResult>, total: WattHours },
+    Bundles {
+        result: Vec<BundleResult>,
+        total: WattHours,
+    },
 }
 
 impl Verdict {

@@ -1,9 +1,9 @@
 //! Ledgers with nothing wrong.
 
-use crate::ledger::{A, BOB, Ledger, at, on_both};
+use crate::ledger::{A, ADMIN, BOB, Ledger, METERING, at, device, on_both, reading};
 use db::Engine;
-use domain::Portion;
-use domain::action::Deed;
+use domain::action::{Deed, SubmitReadings};
+use domain::{Command, DeviceId, DeviceKind, EnergySource, Portion, ReadingSource};
 use std::collections::BTreeMap;
 use verify::{FindingKind, Options, Phase, Progress};
 
@@ -46,6 +46,19 @@ fn what_was_cancelled_is_claimed_after_its_expiry() {
     on_both(|ledger| {
         ledger.now = at("2029-01-01T00:00:00Z");
         ledger.bundles(BOB, A, &[18], Portion::Whole, Deed::Claim);
+        assert_eq!(ledger.audit().findings, []);
+    });
+}
+
+#[test]
+fn what_a_battery_took_in_is_no_excess() {
+    on_both(|ledger| {
+        let mut battery = device("Battery", EnergySource::BatteryStorage, 1_000);
+        battery.description.kind = DeviceKind::Storage;
+        ledger.act(ADMIN, &Command::CreateDevice(battery));
+        let readings = vec![reading(DeviceId(3), 0, 60, -500), reading(DeviceId(3), 60, 60, 400)];
+        let source = ReadingSource::Submitted;
+        ledger.act(METERING, &Command::SubmitReadings(SubmitReadings { readings, source }));
         assert_eq!(ledger.audit().findings, []);
     });
 }

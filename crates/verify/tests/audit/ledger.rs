@@ -406,7 +406,7 @@ pub(crate) fn on(source: AccountId, ids: &[i64], portion: Portion, deed: Deed) -
     BundleAction { source, bundles: ids.iter().map(|id| BundleId(*id)).collect(), portion, deed }
 }
 
-fn device(name: &str, energy_source: EnergySource, capacity_watts: u64) -> NewDevice {
+pub(crate) fn device(name: &str, energy_source: EnergySource, capacity_watts: u64) -> NewDevice {
     NewDevice {
         account_id: A,
         description: DeviceDescription {

@@ -1,0 +1,9 @@
+//! The built program, run as its users run it: with settings, files, pipes and signals, on databases of its own.
+
+mod accounts;
+mod data;
+mod demo;
+mod inspection;
+mod run;
+mod serve;
+mod settings;

@@ -1,0 +1,106 @@
+//! Reads from a streaming standby (`DATABASE_READ_URL`): they come from there, never show an older state than was asked
+//! for, and go to the primary when the standby is behind or gone.
+//!
+//! One test, because a pair of servers takes seconds to make.
+
+use app::{Caller, Error, Registry, Settings};
+use db::{Connection, OpenMode, Url};
+use domain::action::NewAccount;
+use domain::{AccountId, Actor, Command, EventNumber, Outcome, Role, Roles, UserId};
+use jiff::Timestamp;
+use std::time::Instant;
+use testkit::standby::Pair;
+use testkit::{TestClock, TestRegistry, assert_verified, at, until};
+
+/// Reads while the standby is gone: together they take less than one wait for a connection each would.
+const READS_WITHOUT_STANDBY: u32 = 20;
+
+struct Read<'r> {
+    registry: &'r Registry,
+    caller: Caller,
+}
+
+impl Read<'_> {
+    /// Makes an account; returns its id and the event number that this reached.
+    fn make_account(&self, name: &str) -> (AccountId, EventNumber) {
+        let new = NewAccount { name: name.to_owned(), organisation_id: None, user_ids: vec![], whitelist: vec![] };
+        let pending = self.registry.submit_as(Actor::Operator, Command::CreateAccount(new), "{}".to_owned());
+        let answer = pending.expect("the queue has room").wait().expect("the name is free");
+        let event = answer.event_number;
+        match answer.outcome() {
+            Outcome::Account(id) => (id, event),
+            other => unreachable!("creating an account gave {other:?}"),
+        }
+    }
+
+    /// Whether a read sees the account, which must not be older than `fresh`.
+    fn sees(&self, account: AccountId, fresh: Option<EventNumber>) -> bool {
+        match self.registry.account(&self.caller, account, fresh) {
+            Ok(_) => true,
+            Err(Error::NotFound { .. }) => false,
+            Err(error) => panic!("no reason to fail: {error}"),
+        }
+    }
+}
+
+fn ask(url: &Url, sql: &str) {
+    let mut connection = Connection::open_as(url, OpenMode::Reader).expect("it can be reached");
+    connection.query(sql, &[], |_| Ok(())).expect("it answers");
+}
+
+#[test]
+fn reads_come_from_the_standby_and_never_show_an_older_state_than_was_asked_for() {
+    let mut pair = Pair::start();
+    let settings = Settings { read_database: Some(pair.standby.clone()), ..TestRegistry::settings_at(&pair.primary) };
+    let time = TestClock::at(at("2026-03-01T12:00:00Z"));
+    let registry = Registry::open(settings, time.clock()).expect("both can be reached");
+    let roles = Roles::of(&[Role::Auditor]);
+    let caller = Caller { user_id: UserId(1), roles, token_hash: [0; 32], expires_at: Timestamp::MAX };
+    let read = Read { registry: &registry, caller };
+
+    // What was written is seen at once by who asks for it, and by everybody soon.
+    let (ada, written) = read.make_account("Ada");
+    assert!(read.sees(ada, Some(written)));
+    until("the standby has it", || read.sees(ada, None).then_some(()));
+
+    // A standby is not written to.
+    let mut standby = Connection::open(&pair.standby).expect("it can be reached");
+    standby.batch("DELETE FROM account").expect_err("a standby is not written to");
+    drop(standby);
+
+    // While it stands still, it shows an older state to who asks for nothing, which is how we know that it is asked.
+    ask(&pair.standby, "SELECT pg_wal_replay_pause()");
+    let (bakery, written) = read.make_account("Bakery");
+    assert!(!read.sees(bakery, None), "reads come from the standby");
+    assert!(read.sees(bakery, Some(written)), "a fresh read goes to the primary");
+    assert!(read.sees(ada, Some(EventNumber(written.0 - 1))), "the standby has as much as this one asks for");
+    assert!(!read.sees(bakery, Some(EventNumber(written.0 - 1))), "and answers it");
+    ask(&pair.standby, "SELECT pg_wal_replay_resume()");
+    until("the standby goes on", || read.sees(bakery, None).then_some(()));
+
+    // Gone, it is not missed, and not waited for by each read.
+    pair.stop_standby();
+    let (cinema, written) = read.make_account("Cinema");
+    let start = Instant::now();
+    for _ in 0..READS_WITHOUT_STANDBY {
+        assert!(read.sees(cinema, None) && read.sees(cinema, Some(written)));
+    }
+    let most = db::POOL_WAIT * 3;
+    assert!(start.elapsed() < most, "{READS_WITHOUT_STANDBY} reads took {:?}", start.elapsed());
+
+    pair.start_standby();
+    ask(&pair.standby, "SELECT pg_wal_replay_pause()");
+    let (dairy, written) = read.make_account("Dairy");
+    until("the standby is asked again", || (!read.sees(dairy, None)).then_some(()));
+    assert!(read.sees(dairy, Some(written)));
+    ask(&pair.standby, "SELECT pg_wal_replay_resume()");
+
+    registry.close();
+    assert_verified(&pair.primary);
+    // What the standby says of itself is as true as what the primary says.
+    until("the standby has caught up", || {
+        let mut standby = Connection::open_as(&pair.standby, OpenMode::Reader).ok()?;
+        (store::head::event_number(&mut standby).ok()? == written).then_some(())
+    });
+    assert_verified(&pair.standby);
+}

@@ -1,0 +1,15 @@
+//! The writer when things go wrong: contention, refusals, panics, database errors, lost connections, a full queue, the
+//! end of the process. On both engines where both can fail that way.
+
+#[path = "writer/connections.rs"]
+mod connections;
+#[path = "writer/contention.rs"]
+mod contention;
+#[path = "writer/faults.rs"]
+mod faults;
+#[path = "writer/jobs.rs"]
+mod jobs;
+#[path = "writer/market.rs"]
+mod market;
+#[path = "writer/queue.rs"]
+mod queue;

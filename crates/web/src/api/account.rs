@@ -1,0 +1,190 @@
+//! Accounts and who may send to them.
+
+use super::{carry_out, unexpected};
+use crate::caller::{Asked, Caller, Fresh, PathId, Read};
+use crate::json::{Fields, id, text};
+use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::wire::{At, Changed};
+use crate::{App, Error};
+use app::AccountView;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::account::MEMBERS_MAX;
+use domain::action::{NewAccount, WhitelistUpdate};
+use domain::{AccountId, Command, EventNumber, OrganisationId, Outcome, UserId};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read_account)).routes(routes!(update_whitelist))
+}
+
+/// An account to be.
+#[derive(ToSchema)]
+struct AccountCreate {
+    /// Unique.
+    #[schema(example = "Northern Wind", min_length = 1, max_length = 200)]
+    account_name: String,
+    /// The users who belong to it.
+    #[schema(max_items = 10_000)]
+    user_ids: Option<Vec<i64>>,
+    /// The accounts that may send to it; nobody by default.
+    #[schema(max_items = 10_000)]
+    account_whitelist: Option<Vec<i64>>,
+    organisation_id: Option<i64>,
+}
+
+impl Read for AccountCreate {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let account_name = fields.required("account_name", text);
+        let user_ids = fields.optional_list("user_ids", (0, MEMBERS_MAX), id);
+        let account_whitelist = fields.optional_list("account_whitelist", (0, MEMBERS_MAX), id);
+        let organisation_id = fields.optional("organisation_id", id);
+        Some(Self { account_name: account_name?, user_ids, account_whitelist, organisation_id })
+    }
+}
+
+/// An account: where bundles are held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
+pub(super) struct AccountBody {
+    #[schema(example = 3)]
+    id: i64,
+    account_name: String,
+    organisation_id: Option<i64>,
+    user_ids: Vec<i64>,
+    /// The accounts that may send to this one.
+    account_whitelist: Vec<i64>,
+    created_at: At,
+    is_deleted: bool,
+}
+
+impl From<AccountView> for AccountBody {
+    fn from(view: AccountView) -> Self {
+        Self {
+            id: view.account.id.0,
+            account_name: view.account.name,
+            organisation_id: view.account.organisation_id.map(|id| id.0),
+            user_ids: view.user_ids.into_iter().map(|id| id.0).collect(),
+            account_whitelist: view.whitelist.into_iter().map(|id| id.0).collect(),
+            created_at: view.account.created_at.into(),
+            is_deleted: view.account.is_deleted,
+        }
+    }
+}
+
+async fn account_of(
+    app: &App,
+    caller: app::Caller,
+    id: AccountId,
+    fresh: Option<EventNumber>,
+) -> Result<AccountBody, Error> {
+    let view = app.blocking(move |registry| registry.account(&caller, id, fresh)).await?;
+    Ok(view.into())
+}
+
+/// Create an account
+///
+/// For the Registry Administrator. An account accepts certificates from nobody until its whitelist names somebody.
+#[utoipa::path(
+    post, path = "/account/create", tag = "Accounts", request_body = AccountCreate,
+    responses(
+        (status = 201, description = "Created", body = AccountBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn create(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(asked): Asked<AccountCreate>,
+) -> Result<Changed<AccountBody>, Error> {
+    let kept = serde_json::json!({
+        "user_ids": asked.user_ids, "account_whitelist": asked.account_whitelist,
+        "organisation_id": asked.organisation_id,
+    });
+    let command = Command::CreateAccount(NewAccount {
+        name: asked.account_name,
+        organisation_id: asked.organisation_id.map(OrganisationId),
+        user_ids: asked.user_ids.iter().flatten().copied().map(UserId).collect(),
+        whitelist: asked.account_whitelist.iter().flatten().copied().map(AccountId).collect(),
+    });
+    let carried = carry_out(&app, &caller, command, &kept).await?;
+    let Outcome::Account(id) = carried.outcome else { return Err(unexpected("creating an account")) };
+    let body = account_of(&app, caller, id, Some(carried.event)).await?;
+    Ok(Changed { status: StatusCode::CREATED, event: carried.event, body })
+}
+
+/// Read an account
+///
+/// One that the caller belongs to, or any for those who may read everything.
+#[utoipa::path(
+    get, path = "/account/{id}", tag = "Accounts",
+    params(("id" = i64, Path, description = "The account's id", minimum = 1)),
+    responses((status = 200, description = "The account", body = AccountBody), ReadProblems, IdProblems),
+)]
+async fn read_account(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Fresh(fresh): Fresh,
+) -> Result<Json<AccountBody>, Error> {
+    account_of(&app, caller, AccountId(id), fresh).await.map(Json)
+}
+
+/// Which accounts to add to a whitelist and which to take off it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WhitelistUpdate)]
+struct WhitelistBody {
+    #[schema(max_items = 10_000)]
+    add_to_whitelist: Option<Vec<i64>>,
+    #[schema(max_items = 10_000)]
+    remove_from_whitelist: Option<Vec<i64>>,
+}
+
+impl Read for WhitelistBody {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let add_to_whitelist = fields.optional_list("add_to_whitelist", (0, MEMBERS_MAX), id);
+        let remove_from_whitelist = fields.optional_list("remove_from_whitelist", (0, MEMBERS_MAX), id);
+        Some(Self { add_to_whitelist, remove_from_whitelist })
+    }
+}
+
+/// What is kept of a whitelist update.
+#[derive(Serialize)]
+struct KeptUpdate<'r> {
+    account_id: i64,
+    #[serde(flatten)]
+    asked: &'r WhitelistBody,
+}
+
+/// Update a whitelist
+///
+/// For the Registry Administrator and for Trading or Production Users of the account. Adding what is there and taking off
+/// what is not changes nothing.
+#[utoipa::path(
+    patch, path = "/account/update_whitelist/{id}", tag = "Accounts", request_body = WhitelistBody,
+    params(("id" = i64, Path, description = "The account that receives", minimum = 1)),
+    responses(
+        (status = 200, description = "The account as it is now", body = AccountBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn update_whitelist(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Asked(asked): Asked<WhitelistBody>,
+) -> Result<Changed<AccountBody>, Error> {
+    let ids = |given: &Option<Vec<i64>>| given.iter().flatten().copied().map(AccountId).collect();
+    let account_id = AccountId(id);
+    let (add, remove) = (ids(&asked.add_to_whitelist), ids(&asked.remove_from_whitelist));
+    let command = Command::UpdateWhitelist(WhitelistUpdate { account_id, add, remove });
+    let carried = carry_out(&app, &caller, command, &KeptUpdate { account_id: id, asked: &asked }).await?;
+    let body = account_of(&app, caller, account_id, Some(carried.event)).await?;
+    Ok(Changed { status: StatusCode::OK, event: carried.event, body })
+}

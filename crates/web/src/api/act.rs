@@ -1,0 +1,347 @@
+//! What holders do with bundles: transfer, cancel.
+//!
+//! The hot path: an action is queued and awaited, and no thread blocks meanwhile.
+
+use super::certificate::BundleStatusWord;
+use super::{own, unexpected};
+use crate::caller::{Asked, Caller, DryRun, Query, Read};
+use crate::json::{Fields, boolean, id, rule, share, text, whole};
+use crate::openapi::ChangeProblems;
+use crate::wire::{At, Changed, Share};
+use crate::{App, Error};
+use app::Done;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::action::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed};
+use domain::{AccountId, BundleId, BundleStatus, Command, Outcome, Portion, Ratio, WattHours};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The most Wh that a quantity can be: every client's JSON numbers hold it exactly.
+const QUANTITY_MAX: u64 = 9_007_199_254_740_991;
+/// What only the answer to an action carries.
+const OF_ANSWERS: [&str; 5] =
+    ["action_request_datetime", "action_completed_datetime", "action_response_status", "result", "total_quantity"];
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(transfer)).routes(routes!(cancel))
+}
+
+/// Which bundles of an account, and how much of them. Without a quantity and a percentage: whole.
+struct Selection {
+    source_id: i64,
+    bundle_ids: Vec<i64>,
+    quantity: Option<u64>,
+    percentage: Option<Ratio>,
+    user_id: Option<i64>,
+}
+
+impl Selection {
+    fn read(fields: &mut Fields<'_>, action_type: &'static str) -> Option<Self> {
+        let source_id = fields.required("source_id", id);
+        let bundle_ids = fields.ids("granular_certificate_bundle_ids", (1, BUNDLES_PER_ACTION_MAX));
+        let has_both = fields.has("certificate_quantity") && fields.has("certificate_bundle_percentage");
+        let quantity = fields.optional("certificate_quantity", whole(1, QUANTITY_MAX));
+        let percentage = fields.optional("certificate_bundle_percentage", share);
+        if has_both {
+            let msg = "Value error, give certificate_quantity or certificate_bundle_percentage, not both";
+            fields.fault("certificate_bundle_percentage", rule("value_error", msg));
+        }
+        let user_id = fields.optional("user_id", id);
+        fields.optional("localise_time", boolean);
+        fields.optional("action_type", |value| match value {
+            crate::json::Value::Text(word) if word == action_type => Ok(()),
+            _ => Err(rule("enum", format!("Input should be '{action_type}'"))),
+        });
+        fields.pass_over(&OF_ANSWERS);
+        Some(Self { source_id: source_id?, bundle_ids: bundle_ids?, quantity, percentage, user_id })
+    }
+
+    fn portion(&self) -> Portion {
+        match (self.quantity, self.percentage) {
+            (Some(quantity), _) => Portion::Quantity(WattHours(quantity)),
+            (None, Some(share)) => Portion::Share(share),
+            (None, None) => Portion::Whole,
+        }
+    }
+}
+
+/// Bundles that go from one account to another.
+#[derive(ToSchema)]
+#[schema(as = Transfer)]
+#[expect(dead_code, reason = "documents what TransferAsked reads")]
+struct TransferSchema {
+    /// The account that holds the bundles.
+    #[schema(minimum = 1)]
+    source_id: i64,
+    /// The account they go to; it must have whitelisted the source.
+    #[schema(minimum = 1)]
+    target_id: i64,
+    /// Without repetition.
+    #[schema(min_items = 1, max_items = 10_000)]
+    granular_certificate_bundle_ids: Vec<i64>,
+    /// Wh in total, oldest production first; splits at most one bundle. More than is held is refused.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    certificate_quantity: Option<u64>,
+    /// Of each bundle, rounded down. Not together with a quantity.
+    certificate_bundle_percentage: Option<Share>,
+    /// The caller, if given.
+    #[schema(minimum = 1)]
+    user_id: Option<i64>,
+    /// Accepted and without effect.
+    localise_time: Option<bool>,
+}
+
+struct TransferAsked {
+    selection: Selection,
+    target_id: i64,
+}
+
+impl Read for TransferAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let selection = Selection::read(fields, "transfer");
+        let target_id = fields.required("target_id", id);
+        fields.pass_over_nulls(&["beneficiary", "beneficiary_account_id", "purpose"]);
+        Some(Self { selection: selection?, target_id: target_id? })
+    }
+}
+
+/// Bundles that are used, once and for ever.
+#[derive(ToSchema)]
+#[schema(as = Cancel)]
+#[expect(dead_code, reason = "documents what CancelAsked reads")]
+struct CancelSchema {
+    /// The account that holds the bundles.
+    #[schema(minimum = 1)]
+    source_id: i64,
+    /// Without repetition.
+    #[schema(min_items = 1, max_items = 10_000)]
+    granular_certificate_bundle_ids: Vec<i64>,
+    /// Wh in total, oldest production first; splits at most one bundle. More than is held is refused.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    certificate_quantity: Option<u64>,
+    /// Of each bundle, rounded down. Not together with a quantity.
+    certificate_bundle_percentage: Option<Share>,
+    /// For whom, as it is shown; the account's name by default.
+    #[schema(min_length = 1, max_length = 200)]
+    beneficiary: Option<String>,
+    /// The account whose users may read and claim what was cancelled.
+    #[schema(minimum = 1)]
+    beneficiary_account_id: Option<i64>,
+    /// `storage` backs a charge of storage, and can never be claimed.
+    #[schema(min_length = 1, max_length = 200)]
+    purpose: Option<String>,
+    /// The caller, if given.
+    #[schema(minimum = 1)]
+    user_id: Option<i64>,
+    /// Accepted and without effect.
+    localise_time: Option<bool>,
+}
+
+struct CancelAsked {
+    selection: Selection,
+    beneficiary: Option<String>,
+    beneficiary_account_id: Option<i64>,
+    purpose: Option<String>,
+}
+
+impl Read for CancelAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let selection = Selection::read(fields, "cancel");
+        let beneficiary = fields.optional("beneficiary", text);
+        let beneficiary_account_id = fields.optional("beneficiary_account_id", id);
+        let purpose = fields.optional("purpose", text);
+        fields.pass_over_nulls(&["target_id"]);
+        Some(Self { selection: selection?, beneficiary, beneficiary_account_id, purpose })
+    }
+}
+
+/// What was asked: kept with the action and sealed, and the first part of the answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ActionAsked)]
+struct ActionAsked {
+    source_id: i64,
+    target_id: Option<i64>,
+    granular_certificate_bundle_ids: Vec<i64>,
+    certificate_quantity: Option<u64>,
+    #[schema(value_type = Option<f64>)]
+    certificate_bundle_percentage: Option<Share>,
+    beneficiary: Option<String>,
+    beneficiary_account_id: Option<i64>,
+    purpose: Option<String>,
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Action)]
+struct ActionBody {
+    /// `null` in a dry run.
+    id: Option<i64>,
+    #[schema(example = "transfer")]
+    action_type: &'static str,
+    user_id: i64,
+    #[serde(flatten)]
+    asked: ActionAsked,
+    action_request_datetime: At,
+    action_completed_datetime: At,
+    #[schema(pattern = "^accepted$")]
+    action_response_status: &'static str,
+    /// Every bundle that was made or changed.
+    result: Vec<ResultBody>,
+    /// Wh that were acted on, without remainders.
+    total_quantity: u64,
+}
+
+/// A bundle that was made or changed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BundleResult)]
+struct ResultBody {
+    /// `null` where a dry run would make a bundle.
+    bundle_id: Option<i64>,
+    /// The bundle it was split from.
+    parent_id: Option<i64>,
+    range_start: u64,
+    range_end: u64,
+    /// Wh.
+    quantity: u64,
+    #[schema(value_type = BundleStatusWord)]
+    status: BundleStatus,
+    account_id: i64,
+}
+
+/// Transfer bundles
+///
+/// To an account that has whitelisted the source. All or nothing; every bundle named is checked. For Trading and Production
+/// Users of the source account.
+#[utoipa::path(
+    post, path = "/certificate/transfer", tag = "Certificates", request_body = TransferSchema,
+    params(("dry_run" = Option<bool>, Query, description = "Say what it would do, and change nothing")),
+    responses(
+        (status = 202, description = "What was done", body = ActionBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn transfer(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(DryRun(dry_run)): Query<DryRun>,
+    Asked(asked): Asked<TransferAsked>,
+) -> Result<Changed<ActionBody>, Error> {
+    own(&caller, asked.selection.user_id)?;
+    let deed = Deed::Transfer { target: AccountId(asked.target_id) };
+    act(&app, caller, asked.selection, deed, dry_run).await
+}
+
+/// Cancel bundles
+///
+/// Once and for ever, for one beneficiary. All or nothing; every bundle named is checked. For Trading and Production Users of
+/// the source account.
+#[utoipa::path(
+    post, path = "/certificate/cancel", tag = "Certificates", request_body = CancelSchema,
+    params(("dry_run" = Option<bool>, Query, description = "Say what it would do, and change nothing")),
+    responses(
+        (status = 202, description = "What was done", body = ActionBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn cancel(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(DryRun(dry_run)): Query<DryRun>,
+    Asked(asked): Asked<CancelAsked>,
+) -> Result<Changed<ActionBody>, Error> {
+    own(&caller, asked.selection.user_id)?;
+    let beneficiary = match asked.beneficiary {
+        Some(beneficiary) => Some(beneficiary),
+        None => app.account_name(AccountId(asked.selection.source_id)).await?,
+    };
+    let deed = Deed::Cancel {
+        beneficiary,
+        beneficiary_account: asked.beneficiary_account_id.map(AccountId),
+        purpose: asked.purpose,
+    };
+    act(&app, caller, asked.selection, deed, dry_run).await
+}
+
+async fn act(
+    app: &App,
+    caller: app::Caller,
+    selection: Selection,
+    deed: Deed,
+    dry_run: bool,
+) -> Result<Changed<ActionBody>, Error> {
+    let asked = asked_of(&selection, &deed);
+    let command = Command::Bundles(BundleAction {
+        source: AccountId(selection.source_id),
+        bundles: selection.bundle_ids.iter().copied().map(BundleId).collect(),
+        portion: selection.portion(),
+        deed,
+    });
+    let (action_type, user_id) = (command.kind().name(), caller.user_id.0);
+    let (answer, first_future) = if dry_run {
+        let (answer, first) = app.blocking(move |registry| registry.dry_run(&caller, &command)).await?;
+        (answer, Some(first))
+    } else {
+        let request = serde_json::to_string(&asked).map_err(|_| app::Error::Internal)?;
+        (app.registry.submit(&caller, command, request)?.answer().await?, None)
+    };
+    let event = answer.event_number;
+    let Done::Acted { action_id, requested_at, completed_at, outcome: Outcome::Bundles { result, total } } =
+        answer.done
+    else {
+        return Err(unexpected("acting on bundles"));
+    };
+    let body = ActionBody {
+        id: action_id.map(|id| id.0),
+        action_type,
+        user_id,
+        asked,
+        action_request_datetime: requested_at.into(),
+        action_completed_datetime: completed_at.into(),
+        action_response_status: "accepted",
+        result: result.iter().map(|bundle| result_of(bundle, first_future)).collect(),
+        total_quantity: total.0,
+    };
+    Ok(Changed { status: StatusCode::ACCEPTED, event, body })
+}
+
+fn asked_of(selection: &Selection, deed: &Deed) -> ActionAsked {
+    let mut asked = ActionAsked {
+        source_id: selection.source_id,
+        target_id: None,
+        granular_certificate_bundle_ids: selection.bundle_ids.clone(),
+        certificate_quantity: selection.quantity,
+        certificate_bundle_percentage: selection.percentage.map(Share),
+        beneficiary: None,
+        beneficiary_account_id: None,
+        purpose: None,
+    };
+    match deed {
+        Deed::Transfer { target } => asked.target_id = Some(target.0),
+        Deed::Cancel { beneficiary, beneficiary_account, purpose } => {
+            asked.beneficiary.clone_from(beneficiary);
+            asked.beneficiary_account_id = beneficiary_account.map(|id| id.0);
+            asked.purpose.clone_from(purpose);
+        }
+        Deed::Claim | Deed::Reserve { .. } | Deed::Lock { .. } | Deed::Unlock { .. } | Deed::Withdraw { .. } => {}
+    }
+    asked
+}
+
+/// In a dry run, ids from `first_future` on stand for bundles that do not exist.
+fn result_of(bundle: &BundleResult, first_future: Option<BundleId>) -> ResultBody {
+    let exists = first_future.is_none_or(|first| bundle.bundle_id < first);
+    ResultBody {
+        bundle_id: exists.then_some(bundle.bundle_id.0),
+        parent_id: bundle.parent_id.map(|id| id.0),
+        range_start: bundle.range.first(),
+        range_end: bundle.range.last(),
+        quantity: bundle.range.quantity().0,
+        status: bundle.status,
+        account_id: bundle.account_id.0,
+    }
+}

@@ -1,0 +1,356 @@
+//! Issuance metadata, and certificate bundles as they are read.
+
+use super::device::EnergySourceWord;
+use super::{carry_out, unexpected};
+use crate::caller::{Asked, Caller, Fresh, PathId, Read};
+use crate::json::{Fields, text};
+use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::wire::{At, Changed, hex};
+use crate::{App, Error};
+use app::{BundleView, CertificateView};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::{
+    BundleId, BundleStatus, Command, DeviceKind, EnergyCarrier, EnergySource, IssuanceMetadata, MetadataDescription,
+    MetadataId, Outcome,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// EnergyTag's configuration 1: certificates are issued by the issuer of the energy attributes themselves.
+const REGISTRY_CONFIGURATION: u8 = 1;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create_metadata))
+        .routes(routes!(read_metadata))
+        .routes(routes!(read_certificate))
+}
+
+/// What the issuing body states of the certificates it issues; never changed once created.
+#[derive(Clone, Serialize, ToSchema)]
+struct MetadataCreate {
+    #[schema(example = "GB", min_length = 1, max_length = 200)]
+    country_of_issuance: String,
+    #[schema(example = "GB grid", min_length = 1, max_length = 200)]
+    connected_grid_identification: String,
+    #[schema(example = "Example issuing body", min_length = 1, max_length = 200)]
+    issuing_body: String,
+    #[schema(example = "GB", min_length = 1, max_length = 200)]
+    issue_market_zone: String,
+    #[schema(min_length = 1, max_length = 200)]
+    legal_status: Option<String>,
+    #[schema(example = "disclosure", min_length = 1, max_length = 200)]
+    issuance_purpose: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    support_received: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    quality_scheme_reference: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    dissemination_level: Option<String>,
+}
+
+impl Read for MetadataCreate {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let country_of_issuance = fields.required("country_of_issuance", text);
+        let connected_grid_identification = fields.required("connected_grid_identification", text);
+        let issuing_body = fields.required("issuing_body", text);
+        let issue_market_zone = fields.required("issue_market_zone", text);
+        let legal_status = fields.optional("legal_status", text);
+        let issuance_purpose = fields.optional("issuance_purpose", text);
+        let support_received = fields.optional("support_received", text);
+        let quality_scheme_reference = fields.optional("quality_scheme_reference", text);
+        let dissemination_level = fields.optional("dissemination_level", text);
+        Some(Self {
+            country_of_issuance: country_of_issuance?,
+            connected_grid_identification: connected_grid_identification?,
+            issuing_body: issuing_body?,
+            issue_market_zone: issue_market_zone?,
+            legal_status,
+            issuance_purpose,
+            support_received,
+            quality_scheme_reference,
+            dissemination_level,
+        })
+    }
+}
+
+impl From<MetadataDescription> for MetadataCreate {
+    fn from(about: MetadataDescription) -> Self {
+        Self {
+            country_of_issuance: about.country_of_issuance,
+            connected_grid_identification: about.connected_grid_identification,
+            issuing_body: about.issuing_body,
+            issue_market_zone: about.issue_market_zone,
+            legal_status: about.legal_status,
+            issuance_purpose: about.issuance_purpose,
+            support_received: about.support_received,
+            quality_scheme_reference: about.quality_scheme_reference,
+            dissemination_level: about.dissemination_level,
+        }
+    }
+}
+
+/// Issuance metadata.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Metadata)]
+struct MetadataBody {
+    #[schema(example = 1)]
+    id: i64,
+    #[serde(flatten)]
+    about: MetadataCreate,
+    created_at: At,
+    is_deleted: bool,
+}
+
+impl From<IssuanceMetadata> for MetadataBody {
+    fn from(metadata: IssuanceMetadata) -> Self {
+        Self {
+            id: metadata.id.0,
+            about: metadata.description.into(),
+            created_at: metadata.created_at.into(),
+            is_deleted: false,
+        }
+    }
+}
+
+/// Create issuance metadata
+///
+/// For the Registry Administrator and the GC Issuer.
+#[utoipa::path(
+    post, path = "/certificate/create_metadata", tag = "Certificates", request_body = MetadataCreate,
+    responses(
+        (status = 201, description = "Created", body = MetadataBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn create_metadata(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(asked): Asked<MetadataCreate>,
+) -> Result<Changed<MetadataBody>, Error> {
+    let kept = asked.clone();
+    let command = Command::CreateMetadata(MetadataDescription {
+        country_of_issuance: asked.country_of_issuance,
+        connected_grid_identification: asked.connected_grid_identification,
+        issuing_body: asked.issuing_body,
+        issue_market_zone: asked.issue_market_zone,
+        legal_status: asked.legal_status,
+        issuance_purpose: asked.issuance_purpose,
+        support_received: asked.support_received,
+        quality_scheme_reference: asked.quality_scheme_reference,
+        dissemination_level: asked.dissemination_level,
+    });
+    let carried = carry_out(&app, &caller, command, &kept).await?;
+    let Outcome::Metadata(id) = carried.outcome else { return Err(unexpected("creating metadata")) };
+    let body = MetadataBody { id: id.0, about: kept, created_at: carried.at.into(), is_deleted: false };
+    Ok(Changed { status: StatusCode::CREATED, event: carried.event, body })
+}
+
+/// Read issuance metadata
+///
+/// Everybody who is signed in may.
+#[utoipa::path(
+    get, path = "/certificate/metadata/{id}", tag = "Certificates",
+    params(("id" = i64, Path, description = "The metadata's id", minimum = 1)),
+    responses((status = 200, description = "The metadata", body = MetadataBody), ReadProblems, IdProblems),
+)]
+async fn read_metadata(
+    State(app): State<App>,
+    _: Caller,
+    PathId(id): PathId,
+    Fresh(fresh): Fresh,
+) -> Result<Json<MetadataBody>, Error> {
+    let metadata = app.blocking(move |registry| registry.metadata(MetadataId(id), fresh)).await?;
+    Ok(Json(metadata.into()))
+}
+
+/// The state of a bundle.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BundleStatus)]
+#[expect(dead_code, reason = "documents the words; values are domain::BundleStatus")]
+pub(super) enum BundleStatusWord {
+    Active,
+    Cancelled,
+    Claimed,
+    Expired,
+    Withdrawn,
+    Locked,
+    Reserved,
+    /// The parent of a split.
+    #[serde(rename = "Bundle Split")]
+    Split,
+}
+
+/// Certificates of one device and one production interval, held together. One certificate is one Wh.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Bundle)]
+pub(super) struct BundleBody {
+    #[schema(example = 100)]
+    id: i64,
+    /// Shared by all bundles of one device, carrier and interval.
+    #[schema(example = "12-electricity-20260101T130000Z")]
+    issuance_id: String,
+    /// SHA-256 over the attributes, the range and the parent's hash; hexadecimal.
+    hash: String,
+    #[schema(value_type = BundleStatusWord)]
+    certificate_bundle_status: BundleStatus,
+    account_id: i64,
+    metadata_id: i64,
+    /// The first and the last certificate, both included; numbered per device from 1.
+    certificate_bundle_id_range_start: u64,
+    certificate_bundle_id_range_end: u64,
+    /// Certificates, and Wh.
+    bundle_quantity: u64,
+    /// Once cancelled.
+    beneficiary: Option<String>,
+    beneficiary_account_id: Option<i64>,
+    energy_carrier: EnergyCarrierName,
+    #[schema(value_type = EnergySourceWord)]
+    energy_source: EnergySource,
+    /// Wh of one certificate.
+    face_value: u8,
+    issuance_post_energy_carrier_conversion: bool,
+    emissions_factor_production_device: Option<u64>,
+    emissions_factor_source: Option<String>,
+    device_id: i64,
+    production_starting_interval: At,
+    /// Not included.
+    production_ending_interval: At,
+    issuance_datestamp: At,
+    expiry_datestamp: At,
+    /// EnergyTag's configuration under which it was issued.
+    registry_configuration: u8,
+    is_storage: bool,
+    sdr_allocation_id: Option<i64>,
+    storage_efficiency_factor: Option<u64>,
+    /// The bundle it was split from.
+    parent_id: Option<i64>,
+    created_at: At,
+    is_deleted: bool,
+}
+
+/// What carries the energy.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EnergyCarrier)]
+#[serde(rename_all = "snake_case")]
+enum EnergyCarrierName {
+    Electricity,
+    NaturalGas,
+    Hydrogen,
+    Heat,
+    Other,
+}
+
+impl From<EnergyCarrier> for EnergyCarrierName {
+    fn from(carrier: EnergyCarrier) -> Self {
+        match carrier {
+            EnergyCarrier::Electricity => Self::Electricity,
+            EnergyCarrier::NaturalGas => Self::NaturalGas,
+            EnergyCarrier::Hydrogen => Self::Hydrogen,
+            EnergyCarrier::Heat => Self::Heat,
+            EnergyCarrier::Other => Self::Other,
+        }
+    }
+}
+
+impl From<&BundleView> for BundleBody {
+    fn from(view: &BundleView) -> Self {
+        let (bundle, attributes) = (&view.bundle, &view.attributes);
+        let cancellation = bundle.cancellation.as_deref();
+        Self {
+            id: bundle.id.0,
+            issuance_id: app::issuance_id(bundle.device_id, attributes.energy_carrier, bundle.production.start()),
+            hash: hex(&bundle.hash),
+            certificate_bundle_status: view.status,
+            account_id: bundle.account_id.0,
+            metadata_id: attributes.metadata_id.0,
+            certificate_bundle_id_range_start: bundle.range.first(),
+            certificate_bundle_id_range_end: bundle.range.last(),
+            bundle_quantity: bundle.range.quantity().0,
+            beneficiary: cancellation.map(|c| c.beneficiary.clone()),
+            beneficiary_account_id: cancellation.and_then(|c| c.beneficiary_account).map(|id| id.0),
+            energy_carrier: attributes.energy_carrier.into(),
+            energy_source: attributes.device.energy_source,
+            face_value: 1,
+            issuance_post_energy_carrier_conversion: false,
+            emissions_factor_production_device: None,
+            emissions_factor_source: None,
+            device_id: bundle.device_id.0,
+            production_starting_interval: bundle.production.start().into(),
+            production_ending_interval: bundle.production.end().into(),
+            issuance_datestamp: bundle.issued_at.into(),
+            expiry_datestamp: bundle.expires_at.into(),
+            registry_configuration: REGISTRY_CONFIGURATION,
+            is_storage: attributes.device.kind == DeviceKind::Storage,
+            sdr_allocation_id: None,
+            storage_efficiency_factor: None,
+            parent_id: bundle.parent_id.map(|id| id.0),
+            created_at: bundle.issued_at.into(),
+            is_deleted: false,
+        }
+    }
+}
+
+/// A bundle with what its certificates say of their device and issuing body, as it was at issue.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Certificate)]
+struct CertificateBody {
+    #[serde(flatten)]
+    bundle: BundleBody,
+    /// Why it was cancelled.
+    purpose: Option<String>,
+    device_name: String,
+    grid: String,
+    technology_type: String,
+    operational_date: At,
+    /// W.
+    capacity: u64,
+    /// W.
+    peak_demand: u64,
+    location: String,
+    meter_data_id: Option<String>,
+    #[serde(flatten)]
+    metadata: MetadataCreate,
+}
+
+impl From<CertificateView> for CertificateBody {
+    fn from(certificate: CertificateView) -> Self {
+        let device = certificate.view.attributes.device.clone();
+        Self {
+            bundle: (&certificate.view).into(),
+            purpose: certificate.view.bundle.cancellation.as_deref().and_then(|c| c.purpose.clone()),
+            device_name: device.name,
+            grid: device.grid,
+            technology_type: device.technology_type,
+            operational_date: device.operational_date.into(),
+            capacity: device.capacity_watts,
+            peak_demand: device.peak_demand_watts,
+            location: device.location,
+            meter_data_id: device.meter_data_id,
+            metadata: certificate.metadata.description.into(),
+        }
+    }
+}
+
+/// Read a certificate bundle
+///
+/// Of the caller's accounts, cancelled for one of them, or any for those who may read everything.
+#[utoipa::path(
+    get, path = "/certificate/{id}", tag = "Certificates",
+    params(("id" = i64, Path, description = "The bundle's id", minimum = 1)),
+    responses((status = 200, description = "The bundle", body = CertificateBody), ReadProblems, IdProblems),
+)]
+async fn read_certificate(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Fresh(fresh): Fresh,
+) -> Result<Json<CertificateBody>, Error> {
+    let view = app.blocking(move |registry| registry.certificate(&caller, BundleId(id), fresh)).await?;
+    Ok(Json(view.into()))
+}

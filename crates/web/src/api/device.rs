@@ -1,0 +1,276 @@
+//! Devices.
+
+use super::{carry_out, unexpected};
+use crate::caller::{Asked, Caller, Fresh, PathId, Read};
+use crate::json::{Fields, boolean, id, instant, rule, text, whole, word};
+use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::wire::{At, Changed};
+use crate::{App, Error};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::action::NewDevice;
+use domain::device::POWER_WATTS_MAX;
+use domain::{AccountId, Command, Device, DeviceDescription, DeviceId, DeviceKind, EnergySource, EventNumber, Outcome};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read_device)).routes(routes!(approve))
+}
+
+/// What energy is made from.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EnergySource)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "documents the words; values are domain::EnergySource")]
+pub(super) enum EnergySourceWord {
+    SolarPv,
+    Wind,
+    Hydro,
+    Biomass,
+    Nuclear,
+    Electrolysis,
+    Geothermal,
+    BatteryStorage,
+    Chp,
+    Gas,
+    Oil,
+    Coal,
+    Other,
+}
+
+/// What a device does.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeviceType)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "documents the words; values are domain::DeviceKind")]
+enum DeviceTypeWord {
+    Production,
+    Consumption,
+    Storage,
+}
+
+/// A device to be.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "is_storage says the same as device_type, and is checked against it")]
+struct DeviceCreate {
+    #[schema(example = "Hoy wind farm", min_length = 1, max_length = 200)]
+    device_name: String,
+    /// The grid it is connected to.
+    #[schema(example = "GB transmission", min_length = 1, max_length = 200)]
+    grid: String,
+    #[schema(value_type = EnergySourceWord)]
+    energy_source: EnergySource,
+    #[schema(example = "onshore wind turbine", min_length = 1, max_length = 200)]
+    technology_type: String,
+    /// Nothing is issued for times before it.
+    operational_date: At,
+    /// The most it can deliver, in W.
+    #[schema(example = 1_000_000, maximum = 1_000_000_000_000_i64)]
+    capacity: u64,
+    /// The most it can draw, in W.
+    #[schema(example = 10_000, maximum = 1_000_000_000_000_i64)]
+    peak_demand: u64,
+    #[schema(example = "Orkney", min_length = 1, max_length = 200)]
+    location: String,
+    is_storage: bool,
+    /// The account that certificates of the device are issued to.
+    #[schema(minimum = 1)]
+    account_id: i64,
+    /// The meter behind the readings: unique for ever.
+    #[schema(min_length = 1, max_length = 200)]
+    meter_data_id: Option<String>,
+    /// `storage` if and only if `is_storage`; `production` by default.
+    #[schema(value_type = Option<DeviceTypeWord>)]
+    device_type: DeviceKind,
+}
+
+impl Read for DeviceCreate {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let watts = whole(0, POWER_WATTS_MAX);
+        let device_name = fields.required("device_name", text);
+        let grid = fields.required("grid", text);
+        let energy_source = fields.required("energy_source", word(EnergySource::ALL, EnergySource::name));
+        let technology_type = fields.required("technology_type", text);
+        let operational_date = fields.required("operational_date", instant);
+        let capacity = fields.required("capacity", watts);
+        let peak_demand = fields.required("peak_demand", watts);
+        let location = fields.required("location", text);
+        let is_storage = fields.required("is_storage", boolean);
+        let account_id = fields.required("account_id", id);
+        let meter_data_id = fields.optional("meter_data_id", text);
+        let device_type = fields.optional("device_type", word(DeviceKind::ALL, DeviceKind::name));
+        let by_default = if is_storage == Some(true) { DeviceKind::Storage } else { DeviceKind::Production };
+        let device_type = device_type.unwrap_or(by_default);
+        if is_storage.is_some_and(|is_storage| is_storage != (device_type == DeviceKind::Storage)) {
+            fields.fault("device_type", rule("value_error", "Value error, is_storage and device_type contradict"));
+        }
+        // What an answer carries beside it.
+        fields.pass_over(&["is_approved", "gross_net_indicator"]);
+        Some(Self {
+            device_name: device_name?,
+            grid: grid?,
+            energy_source: energy_source?,
+            technology_type: technology_type?,
+            operational_date: operational_date?.into(),
+            capacity: capacity?,
+            peak_demand: peak_demand?,
+            location: location?,
+            is_storage: is_storage?,
+            account_id: account_id?,
+            meter_data_id,
+            device_type,
+        })
+    }
+}
+
+/// A device: what is metered.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Device)]
+struct DeviceBody {
+    #[schema(example = 12)]
+    id: i64,
+    device_name: String,
+    grid: String,
+    #[schema(value_type = EnergySourceWord)]
+    energy_source: EnergySource,
+    technology_type: String,
+    operational_date: At,
+    /// W.
+    capacity: u64,
+    /// W.
+    peak_demand: u64,
+    location: String,
+    is_storage: bool,
+    account_id: i64,
+    meter_data_id: Option<String>,
+    #[schema(value_type = DeviceTypeWord)]
+    device_type: DeviceKind,
+    /// Certificates are issued for approved devices only.
+    is_approved: bool,
+    /// GROSS or NET, fixed by the first reading.
+    gross_net_indicator: Option<&'static str>,
+    created_at: At,
+    is_deleted: bool,
+}
+
+impl From<Device> for DeviceBody {
+    fn from(device: Device) -> Self {
+        let about = device.description;
+        Self {
+            id: device.id.0,
+            device_name: about.name,
+            grid: about.grid,
+            energy_source: about.energy_source,
+            technology_type: about.technology_type,
+            operational_date: about.operational_date.into(),
+            capacity: about.capacity_watts,
+            peak_demand: about.peak_demand_watts,
+            location: about.location,
+            is_storage: about.kind == DeviceKind::Storage,
+            account_id: device.account_id.0,
+            meter_data_id: about.meter_data_id,
+            device_type: about.kind,
+            is_approved: device.is_approved,
+            gross_net_indicator: device.gross_net.map(domain::GrossNet::name),
+            created_at: device.created_at.into(),
+            is_deleted: device.is_deleted,
+        }
+    }
+}
+
+async fn device_of(
+    app: &App,
+    caller: app::Caller,
+    id: DeviceId,
+    fresh: Option<EventNumber>,
+) -> Result<DeviceBody, Error> {
+    let device = app.blocking(move |registry| registry.device(&caller, id, fresh)).await?;
+    Ok(device.into())
+}
+
+/// Register a device
+///
+/// By the Registry Administrator or a Production Registrar it is born approved; by a Production User, for an account they
+/// belong to, it waits for approval.
+#[utoipa::path(
+    post, path = "/device/create", tag = "Devices", request_body = DeviceCreate,
+    responses(
+        (status = 201, description = "Created", body = DeviceBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn create(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(asked): Asked<DeviceCreate>,
+) -> Result<Changed<DeviceBody>, Error> {
+    let kept = serde_json::json!({
+        "account_id": asked.account_id, "device_type": asked.device_type, "energy_source": asked.energy_source,
+        "operational_date": asked.operational_date, "capacity": asked.capacity, "peak_demand": asked.peak_demand,
+    });
+    let command = Command::CreateDevice(NewDevice {
+        account_id: AccountId(asked.account_id),
+        description: DeviceDescription {
+            name: asked.device_name,
+            grid: asked.grid,
+            energy_source: asked.energy_source,
+            technology_type: asked.technology_type,
+            operational_date: asked.operational_date.0,
+            capacity_watts: asked.capacity,
+            peak_demand_watts: asked.peak_demand,
+            location: asked.location,
+            meter_data_id: asked.meter_data_id,
+            kind: asked.device_type,
+        },
+    });
+    let carried = carry_out(&app, &caller, command, &kept).await?;
+    let Outcome::Device(id) = carried.outcome else { return Err(unexpected("creating a device")) };
+    let body = device_of(&app, caller, id, Some(carried.event)).await?;
+    Ok(Changed { status: StatusCode::CREATED, event: carried.event, body })
+}
+
+/// Read a device
+///
+/// Of an account that the caller belongs to; any for registrars and those who may read everything.
+#[utoipa::path(
+    get, path = "/device/{id}", tag = "Devices",
+    params(("id" = i64, Path, description = "The device's id", minimum = 1)),
+    responses((status = 200, description = "The device", body = DeviceBody), ReadProblems, IdProblems),
+)]
+async fn read_device(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Fresh(fresh): Fresh,
+) -> Result<Json<DeviceBody>, Error> {
+    device_of(&app, caller, DeviceId(id), fresh).await.map(Json)
+}
+
+/// Approve a device
+///
+/// For the Registry Administrator and Production Registrars. Approving again changes nothing.
+#[utoipa::path(
+    post, path = "/device/approve/{id}", tag = "Devices",
+    params(("id" = i64, Path, description = "The device's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn approve(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+) -> Result<Changed<DeviceBody>, Error> {
+    let device_id = DeviceId(id);
+    let kept = serde_json::json!({ "device_id": id });
+    let carried = carry_out(&app, &caller, Command::ApproveDevice(device_id), &kept).await?;
+    let body = device_of(&app, caller, device_id, Some(carried.event)).await?;
+    Ok(Changed { status: StatusCode::OK, event: carried.event, body })
+}

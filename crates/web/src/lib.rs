@@ -1,0 +1,66 @@
+//! How the registry is reached: HTTP in, JSON out.
+//!
+//! A handler translates and nothing else: it reads a request, hands a command or a question to [`app::Registry`], and
+//! writes the answer. Invariants: [`problem`] is the only list of statuses; nothing blocks the async runtime (changes are
+//! awaited, reads run on blocking threads); no request holds more of a body in memory than its limit. Deliberately
+//! absent: rules, SQL, clocks.
+
+mod api;
+mod body;
+mod caller;
+mod envelope;
+mod json;
+mod limits;
+mod names;
+mod number;
+mod openapi;
+mod pages;
+mod problem;
+mod server;
+mod upload;
+mod wire;
+
+pub use limits::Limits;
+pub use openapi::{openapi, openapi_json};
+pub use server::{serve, serve_with};
+
+use app::Registry;
+use problem::Error;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    registry: Registry,
+    limits: Limits,
+    /// A place for each body of readings that may be read at once.
+    uploads: Arc<Semaphore>,
+    names: Arc<names::Names>,
+}
+
+impl App {
+    /// Runs what blocks on a thread made for it.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Registry) -> Result<T, app::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let registry = self.registry.clone();
+        let done = tokio::task::spawn_blocking(move || work(&registry)).await;
+        done.unwrap_or_else(|error| {
+            tracing::error!(%error, "a use case panicked");
+            Err(app::Error::Internal)
+        })
+        .map_err(Error::from)
+    }
+}
+
+/// All of the API and its pages, over a registry.
+///
+/// The last handle of a registry must not be dropped on an async runtime, so whoever calls this keeps one and closes it.
+pub fn router(registry: Registry, limits: Limits) -> axum::Router {
+    let uploads = Arc::new(Semaphore::new(limits.uploads_max));
+    let app = App { registry, limits, uploads, names: Arc::default() };
+    let (api, _) = api::routes().split_for_parts();
+    envelope::around(api.merge(pages::routes()).with_state(app))
+}

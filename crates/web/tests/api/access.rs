@@ -1,0 +1,192 @@
+//! Who may call what: every operation of the document × every role has an expected outcome. A missing row fails.
+
+use crate::story::{device_body, metadata_body};
+use crate::{START, app, merged, start};
+use domain::{AccountId, Role};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use testkit::hours_from;
+use testkit::http::{Client, TestApp};
+
+/// Who calls: nobody, then each role; the last two trade and produce for another account.
+const COLUMNS: [&str; 11] = [
+    "no token",
+    "no role",
+    "administrator",
+    "issuer",
+    "registrar",
+    "meter",
+    "trader",
+    "producer",
+    "auditor",
+    "other trader",
+    "other producer",
+];
+
+/// `+` allowed, `!` 401, `x` 403, `?` 404; in the order of [`COLUMNS`].
+#[rustfmt::skip]
+const ACCESS: &[(&str, &str, &str)] = &[
+    // no token, no role, administrator, issuer, registrar, meter, trader, producer, auditor, other trader, other producer
+    ("POST", "/auth/login",                          "+ + + + + + + + + + +"),
+    ("POST", "/auth/logout",                         "! + + + + + + + + + +"),
+    ("POST", "/auth/change_password",                "! + + + + + + + + + +"),
+    ("POST", "/user/create",                         "! x + x x x x x x x x"),
+    ("GET", "/user/{id}",                            "! ? + + ? ? + + + ? ?"),
+    ("GET", "/user/me",                              "! + + + + + + + + + +"),
+    ("GET", "/user/me/accounts",                     "! + + + + + + + + + +"),
+    ("POST", "/organisation/create",                 "! x + x x x x x x x x"),
+    ("POST", "/account/create",                      "! x + x x x x x x x x"),
+    ("GET", "/account/{id}",                         "! ? + + ? ? + + + ? ?"),
+    ("PATCH", "/account/update_whitelist/{id}",      "! x + x x x + + x x x"),
+    ("POST", "/device/create",                       "! x + x + x x + x x x"),
+    ("GET", "/device/{id}",                          "! ? + + + ? + + + ? ?"),
+    ("POST", "/device/approve/{id}",                 "! x + x + x x x x x x"),
+    ("POST", "/measurement/submit_readings",         "! x + x x + x + x x +"), // a producer's rows are judged one by one
+    ("GET", "/measurement/meter_readings_template",  "! + + + + + + + + + +"),
+    ("GET", "/measurement/{id}",                     "! ? + + ? ? + + + ? ?"),
+    ("POST", "/certificate/create_metadata",         "! x + + x x x x x x x"),
+    ("GET", "/certificate/metadata/{id}",            "! + + + + + + + + + +"),
+    ("POST", "/certificate/issue",                   "! x + + x x x x x x x"),
+    ("POST", "/certificate/query",                   "! ? + + ? ? + + + ? ?"),
+    ("POST", "/certificate/transfer",                "! x x x x x + + x x x"),
+    ("POST", "/certificate/cancel",                  "! x x x x x + + x x x"),
+    ("GET", "/certificate/{id}",                     "! ? + + ? ? + + + ? ?"),
+    ("GET", "/job/{id}",                             "! ? + + ? ? ? ? + ? ?"), // an administrator's
+    ("GET", "/health/live",                          "+ + + + + + + + + + +"),
+    ("GET", "/health/ready",                         "+ + + + + + + + + + +"),
+];
+
+struct World {
+    app: TestApp,
+    source: AccountId,
+    target: AccountId,
+    /// Somebody of the source account, who is looked at.
+    member: Client,
+}
+
+impl World {
+    fn new() -> Self {
+        let app = app();
+        let kit = &app.testkit;
+        let (source, target) = (kit.account("source"), kit.account("target"));
+        kit.whitelist(target, source);
+        kit.metadata();
+        let device = kit.device("turbine", source);
+        kit.readings(device, hours_from(start(), 1), 100);
+        let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+        let issue = json!({"metadata_id": 1, "from": START, "to": "2026-03-01"});
+        assert_eq!(administrator.post("/certificate/issue", &issue).expect(202).json["issued"], 1);
+        let member = app.with_user(&[], &[source]);
+        Self { app, source, target, member }
+    }
+
+    fn caller(&self, column: usize) -> Client {
+        let user = |role, account| self.app.with_user(&[role], &[account]);
+        match COLUMNS[column] {
+            "no token" => self.app.anonymous(),
+            "no role" => self.app.with_user(&[], &[]),
+            "administrator" => self.app.with_user(&[Role::RegistryAdministrator], &[]),
+            "issuer" => self.app.with_user(&[Role::GcIssuer], &[]),
+            "registrar" => self.app.with_user(&[Role::ProductionRegistrar], &[]),
+            "meter" => self.app.with_user(&[Role::MeasurementBody], &[]),
+            "trader" => user(Role::TradingUser, self.source),
+            "producer" => user(Role::ProductionUser, self.source),
+            "auditor" => self.app.with_user(&[Role::Auditor], &[]),
+            "other trader" => user(Role::TradingUser, self.target),
+            "other producer" => user(Role::ProductionUser, self.target),
+            other => unreachable!("{other}"),
+        }
+    }
+
+    /// A request that is well formed and changes nothing, or nothing that another one needs. `unique` makes names differ.
+    fn request(&self, path: &str, unique: usize) -> (String, Value) {
+        let name = format!("name {unique}");
+        let bundles = json!({"source_id": self.source, "granular_certificate_bundle_ids": [1]});
+        let login = json!({"username": format!("{name}@example.org"), "password": testkit::http::PASSWORD});
+        let body = match path {
+            "/auth/login" => login,
+            "/auth/change_password" => {
+                json!({"old_password": testkit::http::PASSWORD, "new_password": "another password"})
+            }
+            "/user/create" => json!({"name": name, "primary_contact": name, "roles": ["Auditor"]}),
+            "/organisation/create" => json!({"name": name, "business_id": 1, "primary_contact": name}),
+            "/account/create" => json!({"account_name": name}),
+            "/account/update_whitelist/{id}" => json!({"add_to_whitelist": [self.target]}),
+            "/device/create" => merged(device_body(self.source.0), &json!({"meter_data_id": name})),
+            "/measurement/submit_readings" => json!([{
+                "device_id": 1, "interval_start_datetime": START, "interval_end_datetime": "2026-02-01T01:00",
+                "interval_usage": 100, "gross_net_indicator": "NET",
+            }]),
+            "/certificate/create_metadata" => metadata_body(),
+            "/certificate/issue" => json!({"metadata_id": 1, "from": START, "to": "2026-03-01", "dry_run": true}),
+            "/certificate/query" => json!({"source_id": self.source}),
+            "/certificate/transfer" => merged(bundles, &json!({"target_id": self.target})),
+            "/certificate/cancel" => bundles,
+            _ => json!({}),
+        };
+        let id = if path == "/user/{id}" { self.member.user_id().0 } else { 1 };
+        let mut address = path.replace("{id}", &id.to_string());
+        if matches!(path, "/certificate/transfer" | "/certificate/cancel") {
+            address.push_str("?dry_run=true");
+        }
+        (address, body)
+    }
+}
+
+fn outcome(status: u16) -> &'static str {
+    match status {
+        200..=299 => "+",
+        401 => "!",
+        403 => "x",
+        404 => "?",
+        _ => "an odd status",
+    }
+}
+
+#[test]
+fn every_operation_is_open_to_whom_it_should_be() {
+    let world = World::new();
+    let callers: Vec<Client> = (0..COLUMNS.len()).map(|column| world.caller(column)).collect();
+    let mut unique = 0;
+    for (method, path, expected) in ACCESS {
+        let expected: Vec<&str> = expected.split(' ').collect();
+        assert_eq!(expected.len(), COLUMNS.len(), "{method} {path}");
+        for (column, expected) in expected.iter().enumerate() {
+            unique += 1;
+            let (address, body) = world.request(path, unique);
+            let ends_session = matches!(*path, "/auth/logout" | "/auth/change_password");
+            let caller = if ends_session { world.caller(column) } else { callers[column].clone() };
+            if *path == "/auth/login" {
+                // Somebody has to be there to sign in.
+                let name = body["username"].as_str().unwrap();
+                let (roles, password) = (domain::Roles::NONE, testkit::http::PASSWORD);
+                let registry = &world.app.testkit.registry;
+                registry.create_user_as_operator(name, name, roles, None, &[], password).unwrap();
+            }
+            let body = if *method == "GET" { String::new() } else { body.to_string() };
+            let answer = caller.send(method, &address, &body);
+            let who = COLUMNS[column];
+            assert_eq!(
+                outcome(answer.status),
+                *expected,
+                "{method} {path} by {who}: {} {}",
+                answer.status,
+                answer.text
+            );
+        }
+    }
+}
+
+#[test]
+fn every_operation_has_a_row() {
+    let document = app().anonymous().get("/openapi.json").expect(200).json;
+    let mut documented = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            documented.insert((method.to_uppercase(), path.clone()));
+        }
+    }
+    let rows: BTreeSet<_> = ACCESS.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(rows, documented);
+    assert_eq!(rows.len(), ACCESS.len(), "a row is there twice");
+}

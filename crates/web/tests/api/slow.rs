@@ -1,0 +1,133 @@
+//! Clients that go away, stand still, or never begin. Nothing here waits for longer than the limits it sets.
+
+use crate::measurement::csv;
+use crate::{assert_problem, start};
+use domain::Role;
+use jiff::SignedDuration;
+use serde_json::json;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+use testkit::http::TestApp;
+use testkit::{Engine, TestRegistry};
+use web::Limits;
+
+/// Looks at a job before a test gives up; each look is a request.
+const LOOKS_MAX: usize = 20_000;
+
+fn impatient() -> TestApp {
+    let limits =
+        Limits { header_read: Duration::from_millis(200), body_idle: Duration::from_millis(200), ..Limits::default() };
+    TestApp::with(TestRegistry::on(Engine::Sqlite), limits)
+}
+
+/// Sends the beginning of a request and hears what comes until the server closes.
+fn heard(app: &TestApp, text: &str) -> String {
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    heard
+}
+
+#[test]
+fn a_client_that_does_not_finish_its_header_is_dropped() {
+    let app = impatient();
+    assert_eq!(heard(&app, ""), "");
+    assert_eq!(heard(&app, "GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "), "");
+    let kept_alive = heard(&app, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(kept_alive.starts_with("HTTP/1.1 200"), "{kept_alive}");
+}
+
+#[test]
+fn a_body_that_stands_still_is_given_up() {
+    let app = impatient();
+    let text = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"username\":";
+    let heard = heard(&app, text);
+    assert!(heard.starts_with("HTTP/1.1 408"), "{heard}");
+    assert!(heard.contains("/problems/too_slow"), "{heard}");
+}
+
+#[test]
+fn readings_that_stand_still_are_given_up_and_whole_chunks_stand() {
+    let app = impatient();
+    let device = app.testkit.device("turbine", app.testkit.account("a"));
+    let meter = app.with_user(&[Role::MeasurementBody], &[]);
+    let heard = heard(&app, &upload(meter.token(), &csv(device, 12_000)));
+    assert!(heard.starts_with("HTTP/1.1 408"), "{heard}");
+    let job = meter.get("/job/1").expect(200).json;
+    assert_eq!((&job["state"], &job["accepted"]), (&json!("interrupted"), &json!(10_000)));
+}
+
+/// A request that announces more than it sends.
+fn upload(token: &str, sent: &str) -> String {
+    format!(
+        "POST /measurement/submit_readings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: text/csv\r\nContent-Length: {}\r\n\r\n{sent}",
+        sent.len() + 1_000
+    )
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_whole_chunks_and_an_interrupted_job() {
+    for engine in testkit::ENGINES {
+        let app = TestApp::on(engine);
+        let device = app.testkit.device("turbine", app.testkit.account("a"));
+        let meter = app.with_user(&[Role::MeasurementBody], &[]);
+        let text = csv(device, 12_000);
+        let mut stream = TcpStream::connect(app.address()).unwrap();
+        stream.write_all(upload(meter.token(), &text).as_bytes()).unwrap();
+        drop(stream);
+        let over = (0..LOOKS_MAX).find_map(|_| {
+            let job = meter.get("/job/1");
+            (job.status == 200 && job.json["state"] != "running").then_some(job.json)
+        });
+        let job = over.expect("the job ends");
+        assert_eq!((&job["state"], &job["accepted"]), (&json!("interrupted"), &json!(10_000)));
+        assert!(job["error"].is_string(), "{job}");
+        let again = meter.with_header("content-type", "text/csv").send("POST", "/measurement/submit_readings", &text);
+        let again = again.expect(200).json;
+        assert_eq!((&again["accepted"], &again["unchanged"]), (&json!(2_000), &json!(10_000)));
+    }
+}
+
+#[test]
+fn more_uploads_than_there_are_places_for_are_told_to_come_back() {
+    let limits = Limits { uploads_max: 0, ..Limits::default() };
+    let app = TestApp::with(TestRegistry::on(Engine::Sqlite), limits);
+    let device = app.testkit.device("turbine", app.testkit.account("a"));
+    let meter = app.with_user(&[Role::MeasurementBody], &[]);
+    let answer = meter.send("POST", "/measurement/submit_readings", &csv(device, 3));
+    assert_problem(&answer, 503, "busy");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+#[test]
+fn a_server_that_stops_finishes_what_is_under_way() {
+    let app = TestApp::on(Engine::Sqlite);
+    let device = app.testkit.device("turbine", app.testkit.account("a"));
+    let meter = app.with_user(&[Role::MeasurementBody], &[]);
+    let text = csv(device, 100);
+    let (head, rest) = text.split_at(1_000);
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    let request = format!(
+        "POST /measurement/submit_readings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: text/csv\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        meter.token(),
+        text.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut continues = [0; 25];
+    stream.read_exact(&mut continues).unwrap();
+    assert!(continues.starts_with(b"HTTP/1.1 100 Continue"), "the server reads the body");
+    stream.write_all(head.as_bytes()).unwrap();
+    let registry = app.testkit.registry.clone();
+    let stopping = std::thread::spawn(move || drop(app));
+    // The server has stopped listening or is about to; the request under way is answered in any case.
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    assert!(heard.starts_with("HTTP/1.1 200") || heard.starts_with("HTTP/1.1 503"), "{heard}");
+    stopping.join().unwrap();
+    assert!(registry.now() > start() + SignedDuration::from_hours(1));
+}
