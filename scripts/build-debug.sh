@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -n "${GRANARY_BIN:-}" ]; then
-    echo "$GRANARY_BIN"
+    realpath -- "$GRANARY_BIN"
     exit
 fi
 cargo build --workspace --bins --tests >&2

@@ -57,7 +57,7 @@ impl Proxy {
                 }
                 if let (Ok(client), Ok(server)) = (client, Server::connect(&config)) {
                     let shared = accepting.clone();
-                    std::thread::spawn(move || serve(client, server, &shared));
+                    std::thread::spawn(move || serve(&client, server, &shared));
                 }
             }
         });
@@ -142,13 +142,13 @@ impl Server {
 }
 
 /// One connection, until either side ends it.
-fn serve(client: TcpStream, server: Server, shared: &Shared) {
+fn serve(client: &TcpStream, server: Server, shared: &Shared) {
     let is_cut = Arc::new(AtomicBool::new(false));
     let (Ok(to_client), Ok(from_server)) = (client.try_clone(), server.again()) else { return };
     let cut = is_cut.clone();
     let answers = std::thread::spawn(move || pass_answers(from_server, to_client, &cut));
     // An error is the end of the connection, which is all that matters here.
-    let _: Result<()> = pass_messages(&client, server, shared, &is_cut);
+    let _: Result<()> = pass_messages(client, server, shared, &is_cut);
     let _: std::thread::Result<()> = answers.join();
 }
 

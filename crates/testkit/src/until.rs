@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// After so long a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks, so that what is waited for gets the processor.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 

@@ -60,8 +60,10 @@ fn kill_and_look(engine: Engine) {
 
 /// Starts a registry in a process of its own and kills it after so many acknowledgements; returns all that were made.
 fn work_and_die(test: &TestRegistry, seed: u64, lines: i64) -> Acknowledged {
+    let newest = Tables::read(&mut test.database.connect()).bundles.iter().map(|row| row.id).max();
+    let newest = newest.expect("bundles were issued").to_string();
     let mut hammer = Command::new(env!("CARGO_BIN_EXE_hammer"))
-        .args([test.database.url().expose(), &seed.to_string()])
+        .args([test.database.url().expose(), &seed.to_string(), &newest])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -157,7 +157,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_internal_error_with_the_request_id_and_nothing_else() {
-        #[expect(clippy::unused_async, reason = "handlers are async")]
         async fn broken() -> &'static str {
             panic!("secret text")
         }

@@ -1,7 +1,7 @@
 //! How the registry is reached: HTTP in, JSON out.
 //!
 //! A handler translates and nothing else: it reads a request, hands a command or a question to [`app::Registry`], and
-//! writes the answer. Invariants: [`problem`] is the only list of statuses; nothing blocks the async runtime (changes are
+//! writes the answer. Invariants: `problem` is the only list of statuses; nothing blocks the async runtime (changes are
 //! awaited, reads run on blocking threads); no request holds more of a body in memory than its limit. Deliberately
 //! absent: rules, SQL, clocks.
 

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use std::time::Instant;
 
-pub struct Bare {
+pub(crate) struct Bare {
     /// Bundles a second: a row, two indexes and a chained event each, 10,000 a transaction.
     pub bulk: f64,
     /// Splits a second: an update, two rows and three chained events each, 64 a transaction.
@@ -45,7 +45,7 @@ impl Chain {
     }
 }
 
-pub fn measure() -> Bare {
+pub(crate) fn measure() -> Bare {
     let directory = tempfile::tempdir().unwrap();
     let connection = Connection::open(directory.path().join("bare.db")).unwrap();
     connection.execute_batch(SCHEMA).unwrap();

@@ -21,7 +21,7 @@ const ROWS_PER_REQUEST: usize = 1_000_000;
 const BUNDLE_WH: i64 = 1_000_000;
 
 /// Accounts that whitelist each other, one user who may do everything, and `devices` devices, in turn of the accounts.
-pub fn fill_registry(database: &TestDatabase, devices: i64) {
+pub(crate) fn fill_registry(database: &TestDatabase, devices: i64) {
     let registry = app::Registry::open(TestRegistry::settings(database), app::Clock::new(now)).unwrap();
     let act = |command| {
         registry.submit_as(domain::Actor::Operator, command, "{}".to_owned()).unwrap().wait().unwrap();
@@ -58,18 +58,18 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-pub struct Load {
+pub(crate) struct Load {
     base: String,
     token: String,
     taken: AtomicUsize,
 }
 
 #[derive(Default)]
-pub struct Latencies(Vec<Duration>);
+pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {
     /// The latency that `share` of all stay below, in milliseconds.
-    pub fn millis(&self, share: f64) -> f64 {
+    pub(crate) fn millis(&self, share: f64) -> f64 {
         let mut histogram = Histogram::<u64>::new(3).unwrap();
         for latency in &self.0 {
             histogram.record(u64::try_from(latency.as_micros()).unwrap()).unwrap();
@@ -79,7 +79,7 @@ impl Latencies {
 }
 
 impl Load {
-    pub fn sign_in(server: &Server) -> Self {
+    pub(crate) fn sign_in(server: &Server) -> Self {
         let base = format!("http://{}", server.address);
         let body = serde_json::json!({ "username": CONTACT, "password": PASSWORD });
         let mut answer = ureq::post(format!("{base}/auth/login")).send_json(body).unwrap();
@@ -95,12 +95,12 @@ impl Load {
     }
 
     /// All readings of the first `devices`, hour by hour.
-    pub fn submit_hour_by_hour(&self, devices: i64, hours: i64) -> i64 {
+    pub(crate) fn submit_hour_by_hour(&self, devices: i64, hours: i64) -> i64 {
         self.submit((0..hours).flat_map(|hour| (1..=devices).map(move |device| (device, hour))))
     }
 
     /// A year of readings of one device after another, of the devices behind `first`.
-    pub fn submit_device_by_device(&self, first: i64, years: i64) -> i64 {
+    pub(crate) fn submit_device_by_device(&self, first: i64, years: i64) -> i64 {
         self.submit((1..=years).flat_map(|n| (0..YEAR_HOURS).map(move |hour| (first + n, hour))))
     }
 
@@ -128,7 +128,7 @@ impl Load {
     }
 
     /// Issues `hours` of these devices and waits for the job.
-    pub fn issue(&self, devices: &[i64], hours: i64) -> i64 {
+    pub(crate) fn issue(&self, devices: &[i64], hours: i64) -> i64 {
         let agent = ureq::Agent::new_with_defaults();
         let to = start() + SignedDuration::from_hours(hours);
         let body = serde_json::json!({
@@ -140,7 +140,7 @@ impl Load {
     }
 
     /// `count` actions by `clients` at once, each splitting a bundle of its own: transfers and cancellations in turn.
-    pub fn actions(&self, clients: usize, count: usize, issued: i64, hours: i64) -> (Latencies, Duration) {
+    pub(crate) fn actions(&self, clients: usize, count: usize, issued: i64, hours: i64) -> (Latencies, Duration) {
         let hourly = DEVICES * hours;
         let begin = self.taken.fetch_add(count, Ordering::Relaxed);
         let next = AtomicUsize::new(begin);
@@ -171,7 +171,7 @@ impl Load {
     }
 
     /// Queries of 30 days of one of the devices that have a year: 720 bundles each.
-    pub fn queries(&self, count: usize, years: i64) -> Latencies {
+    pub(crate) fn queries(&self, count: usize, years: i64) -> Latencies {
         let agent = ureq::Agent::new_with_defaults();
         let mut latencies = Vec::new();
         for n in 0..i64::try_from(count).unwrap() {

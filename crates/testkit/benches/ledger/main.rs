@@ -14,7 +14,6 @@ use db::testing::{Engine, TestDatabase};
 use load::{Latencies, Load};
 use report::{Goal, Row};
 use server::Server;
-use std::io::Write as _;
 use std::time::Instant;
 
 /// Devices that are issued hour by hour.
@@ -55,10 +54,10 @@ fn measure(engine: Engine, bundles: i64, bare: &bare::Bare) -> Vec<Row> {
     load::fill_registry(&database, DEVICES + years);
     let mut rows = Vec::new();
     let mut say = |row: Row| {
-        writeln!(std::io::stderr(), "  {}: {}", row.name, row.shown()).unwrap();
+        eprintln!("  {}: {}", row.name, row.shown());
         rows.push(row);
     };
-    writeln!(std::io::stderr(), "{engine:?}, {bundles} bundles").unwrap();
+    eprintln!("{engine:?}, {bundles} bundles");
 
     let (server, ready) = Server::start(database.url());
     say(Row::new("start to ready, empty", ready, "ms", Goal::most(goal(100.0, 200.0))));

@@ -5,17 +5,17 @@ use db::testing::Engine;
 use std::io::Write as _;
 
 #[derive(Clone, Copy)]
-pub enum Goal {
+pub(crate) enum Goal {
     Least(f64),
     Most(f64),
 }
 
 impl Goal {
-    pub fn least(figure: f64) -> Self {
+    pub(crate) fn least(figure: f64) -> Self {
         Self::Least(figure)
     }
 
-    pub fn most(figure: f64) -> Self {
+    pub(crate) fn most(figure: f64) -> Self {
         Self::Most(figure)
     }
 
@@ -34,7 +34,7 @@ impl Goal {
     }
 }
 
-pub struct Row {
+pub(crate) struct Row {
     pub name: &'static str,
     measured: f64,
     unit: &'static str,
@@ -42,11 +42,11 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn new(name: &'static str, measured: f64, unit: &'static str, goal: Goal) -> Self {
+    pub(crate) fn new(name: &'static str, measured: f64, unit: &'static str, goal: Goal) -> Self {
         Self { name, measured, unit, goal }
     }
 
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let missed = if self.goal.is_met(self.measured) { "" } else { " **missed**" };
         format!("{} {} ({}){missed}", figure(self.measured), self.unit, self.goal.shown()).replace("  ", " ")
     }
@@ -74,7 +74,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-pub fn print(columns: &[(Engine, Vec<Row>)], bare: &Bare, bundles: i64) {
+pub(crate) fn print(columns: &[(Engine, Vec<Row>)], bare: &Bare, bundles: i64) {
     let mut out = std::io::stdout().lock();
     let engines: Vec<String> = columns.iter().map(|(engine, _)| format!("{engine:?}")).collect();
     writeln!(out, "\n{} bundles, measured (goal)\n", figure(crate::count(bundles))).unwrap();

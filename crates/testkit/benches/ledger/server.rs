@@ -5,14 +5,14 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     pub address: String,
 }
 
 impl Server {
     /// Starts it and says how many milliseconds it took until it was ready.
-    pub fn start(url: &Url) -> (Self, f64) {
+    pub(crate) fn start(url: &Url) -> (Self, f64) {
         let program = std::env::var_os("GRANARY_BIN").expect("GRANARY_BIN names the built program; run `make bench`");
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let address = free.to_string();
@@ -30,7 +30,7 @@ impl Server {
         let server = Self { process, address };
         let ready = format!("http://{}/health/ready", server.address);
         while ureq::get(&ready).call().is_err() {
-            assert!(started.elapsed() < Duration::from_secs(60), "the server is not ready after a minute");
+            assert!(started.elapsed() < Duration::from_mins(1), "the server is not ready after a minute");
             std::thread::sleep(Duration::from_millis(1));
         }
         let took = started.elapsed().as_secs_f64() * 1_000.0;
@@ -38,7 +38,7 @@ impl Server {
     }
 
     /// What it holds of the machine's memory, in MB.
-    pub fn resident_mb(&self) -> f64 {
+    pub(crate) fn resident_mb(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();

@@ -1,4 +1,4 @@
-//! A registry that works until it is killed: `hammer DATABASE_URL SEED`. For the tests of sudden ends only.
+//! A registry that works until it is killed: `hammer DATABASE_URL SEED NEWEST`. For the tests of sudden ends only.
 //!
 //! Several threads act on the bundles of the accounts 1 and 2 at random. Each action that was acknowledged is one line on
 //! the standard output, written only after the answer came: the action's id, then for each bundle made or changed
@@ -16,13 +16,13 @@ const THREADS: u64 = 6;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, seed] = arguments.as_slice() else { panic!("usage: hammer DATABASE_URL SEED") };
+    let [url, seed, newest] = arguments.as_slice() else { panic!("usage: hammer DATABASE_URL SEED NEWEST") };
     let settings = TestRegistry::settings_at(&url.parse().expect("a database URL"));
     let clock = TestClock::at(at("2026-03-02T00:00:00Z"));
     let registry = Registry::open(settings, clock.clock()).expect("the database opens");
     let seed: u64 = seed.parse().expect("a number");
-    // What the test issued; more come to be as bundles are divided.
-    let newest = AtomicI64::new(10);
+    // The newest bundle there is; more come to be as bundles are divided.
+    let newest = AtomicI64::new(newest.parse().expect("a bundle's id"));
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (registry, newest) = (&registry, &newest);

@@ -14,7 +14,7 @@ use testkit::{ENGINES, Engine, TestClock, TestRegistry, assert_verified, at, unt
 const READINGS: u64 = 24_000;
 const READINGS_TOGETHER: i64 = 6_000;
 /// The first chunk comes within it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const ENERGY_WH: u64 = 10;
 
 /// A market with readings of a minute each and nothing issued.
@@ -65,13 +65,12 @@ fn gate(time: &TestClock, batches: usize) -> (Clock, Receiver<()>, Sender<()>) {
     let clock = Clock::new(move || {
         if std::thread::current().name() == Some("writer") {
             let mut state = state.lock().expect("no panic");
-            match state.0.checked_sub(1) {
-                Some(left) => state.0 = left,
-                None => {
-                    // Both ends are gone once the test has what it wanted.
-                    let _: Result<(), _> = tell.send(());
-                    let _: Result<(), _> = state.1.recv();
-                }
+            if let Some(left) = state.0.checked_sub(1) {
+                state.0 = left;
+            } else {
+                // Both ends are gone once the test has what it wanted.
+                let _: Result<(), _> = tell.send(());
+                let _: Result<(), _> = state.1.recv();
             }
         }
         time.now()

@@ -6,9 +6,9 @@ use domain::{AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, Metada
 use testkit::model::Tables;
 use testkit::{Engine, TestRegistry, at, hours_from};
 
-pub const START: &str = "2026-02-01T00:00:00Z";
+pub(crate) const START: &str = "2026-02-01T00:00:00Z";
 
-pub struct Market {
+pub(crate) struct Market {
     pub test: TestRegistry,
     pub accounts: [AccountId; 3],
     pub trader: Actor,
@@ -19,7 +19,7 @@ pub struct Market {
 
 impl Market {
     /// With `hours` bundles of `energy_wh` each.
-    pub fn of(engine: Engine, hours: i64, energy_wh: i64) -> Self {
+    pub(crate) fn of(engine: Engine, hours: i64, energy_wh: i64) -> Self {
         let test = TestRegistry::on(engine);
         let accounts = ["Ada", "Bakery", "Cinema"].map(|name| test.account(name));
         for receiver in accounts {
@@ -40,27 +40,27 @@ impl Market {
     }
 
     /// Issues everything that can be issued, in one chunk.
-    pub fn issue(&self) -> Result<IssueOutcome, app::Error> {
+    pub(crate) fn issue(&self) -> Result<IssueOutcome, app::Error> {
         match self.test.act(self.issue_command())?.outcome() {
             Outcome::Issue(issue) => Ok(issue),
             other => unreachable!("issuing gave {other:?}"),
         }
     }
 
-    pub fn issue_command(&self) -> Command {
+    pub(crate) fn issue_command(&self) -> Command {
         let (from, to) = (at(START), at("2027-01-01T00:00:00Z"));
         Command::Issue(IssueChunk { metadata_id: self.metadata, devices: vec![self.device], from, to })
     }
 
     /// Whole bundles from the first account to the second.
-    pub fn transfer(&self, bundles: &[BundleId]) -> (Actor, Command) {
+    pub(crate) fn transfer(&self, bundles: &[BundleId]) -> (Actor, Command) {
         let [source, target, _] = self.accounts;
         let (bundles, portion, deed) = (bundles.to_vec(), Portion::Whole, Deed::Transfer { target });
         (self.trader, Command::Bundles(BundleAction { source, bundles, portion, deed }))
     }
 
     /// The energy in each state, without what was divided.
-    pub fn energy_by_status(&self) -> Vec<(BundleStatus, i64)> {
+    pub(crate) fn energy_by_status(&self) -> Vec<(BundleStatus, i64)> {
         let tables = Tables::read(&mut self.test.database.connect());
         let states = BundleStatus::ALL.iter().filter(|status| **status != BundleStatus::Split);
         let energy = |status: &BundleStatus| {
@@ -70,27 +70,23 @@ impl Market {
         states.map(energy).collect()
     }
 
-    pub fn total_energy(&self) -> i64 {
-        self.energy_by_status().iter().map(|(_, energy)| energy).sum()
-    }
-
-    pub fn holder_of(&self, bundle: BundleId) -> AccountId {
+    pub(crate) fn holder_of(&self, bundle: BundleId) -> AccountId {
         let found = store::bundle::by_id(&mut self.test.database.connect(), bundle);
         found.expect("the database answers").expect("the bundle exists").account_id
     }
 }
 
-pub fn new_account(name: &str) -> (Actor, Command) {
+pub(crate) fn new_account(name: &str) -> (Actor, Command) {
     let new = NewAccount { name: name.to_owned(), organisation_id: None, user_ids: vec![], whitelist: vec![] };
     (Actor::Operator, Command::CreateAccount(new))
 }
 
 /// A command that changes nothing the second time.
-pub fn trust(receiver: AccountId, sender: AccountId) -> Command {
+pub(crate) fn trust(receiver: AccountId, sender: AccountId) -> Command {
     Command::UpdateWhitelist(WhitelistUpdate { account_id: receiver, add: vec![sender], remove: Vec::new() })
 }
 
-pub fn account_names(test: &TestRegistry) -> Vec<String> {
+pub(crate) fn account_names(test: &TestRegistry) -> Vec<String> {
     let names = test.database.connect().query("SELECT name FROM account ORDER BY id", &[], |row| row.get(0));
     names.expect("the database answers")
 }

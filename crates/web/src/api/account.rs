@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// An account to be.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 struct AccountCreate {
     /// Unique.
     #[schema(example = "Northern Wind", min_length = 1, max_length = 200)]
@@ -138,6 +139,7 @@ async fn read_account(
 /// Which accounts to add to a whitelist and which to take off it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WhitelistUpdate)]
+#[serde(deny_unknown_fields)]
 struct WhitelistBody {
     #[schema(max_items = 10_000)]
     add_to_whitelist: Option<Vec<i64>>,

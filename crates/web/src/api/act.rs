@@ -72,6 +72,7 @@ impl Selection {
 #[derive(ToSchema)]
 #[schema(as = Transfer)]
 #[expect(dead_code, reason = "documents what TransferAsked reads")]
+#[serde(deny_unknown_fields)]
 struct TransferSchema {
     /// The account that holds the bundles.
     #[schema(minimum = 1)]
@@ -112,6 +113,7 @@ impl Read for TransferAsked {
 #[derive(ToSchema)]
 #[schema(as = Cancel)]
 #[expect(dead_code, reason = "documents what CancelAsked reads")]
+#[serde(deny_unknown_fields)]
 struct CancelSchema {
     /// The account that holds the bundles.
     #[schema(minimum = 1)]

@@ -23,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(ToSchema)]
 #[schema(as = SignIn)]
 #[expect(dead_code, reason = "the members of OAuth2 are documented and passed over")]
+#[serde(deny_unknown_fields)]
 struct SignIn {
     /// The user's `primary_contact`.
     #[schema(example = "trader@example.org", min_length = 1, max_length = 200)]
@@ -110,6 +111,7 @@ async fn logout(State(app): State<App>, Caller(caller): Caller) -> Result<Json<M
 
 /// The old password and the new one.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 struct PasswordChange {
     #[schema(format = Password, min_length = 1, max_length = 200)]
     old_password: String,

@@ -56,6 +56,7 @@ enum DeviceTypeWord {
 /// A device to be.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "is_storage says the same as device_type, and is checked against it")]
+#[serde(deny_unknown_fields)]
 struct DeviceCreate {
     #[schema(example = "Hoy wind farm", min_length = 1, max_length = 200)]
     device_name: String,

@@ -47,6 +47,7 @@ impl Source {
 /// What is to be issued.
 #[derive(ToSchema)]
 #[schema(as = Issue)]
+#[serde(deny_unknown_fields)]
 struct IssueAsked {
     #[schema(minimum = 1)]
     metadata_id: i64,

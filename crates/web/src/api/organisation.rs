@@ -20,6 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// An organisation to be.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 struct OrganisationCreate {
     /// Unique.
     #[schema(example = "Northern Wind plc", min_length = 1, max_length = 200)]

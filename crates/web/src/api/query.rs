@@ -36,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(ToSchema)]
 #[schema(as = Query)]
 #[expect(dead_code, reason = "documents what QueryAsked reads")]
+#[serde(deny_unknown_fields)]
 struct QuerySchema {
     /// The account.
     #[schema(minimum = 1)]

@@ -50,6 +50,7 @@ enum RoleWord {
 
 /// A user to be.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 struct UserCreate {
     #[schema(example = "Ada Byron", min_length = 1, max_length = 200)]
     name: String,

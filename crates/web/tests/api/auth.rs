@@ -6,7 +6,7 @@ use serde_json::json;
 use testkit::http::{Answer, Client, PASSWORD};
 
 fn name_of(client: &Client) -> String {
-    client.get("/user/me").expect(200).json["primary_contact"].as_str().unwrap().to_owned()
+    client.get("/user/me").expect(200).json["primary_contact"].as_str().expect("a text").to_owned()
 }
 
 fn sign_in(client: &Client, name: &str, password: &str) -> Answer {

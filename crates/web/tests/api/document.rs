@@ -12,9 +12,9 @@ fn document(app: &TestApp) -> Value {
 
 /// Each operation: method, path, and what the document says of it.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
-    let paths = document["paths"].as_object().unwrap();
+    let paths = document["paths"].as_object().expect("an object");
     let of = |(path, item): (&String, &Value)| {
-        let operations = item.as_object().unwrap().clone();
+        let operations = item.as_object().expect("an object").clone();
         let path = path.clone();
         operations.into_iter().map(move |(method, operation)| (method.to_uppercase(), path.clone(), operation))
     };
@@ -100,4 +100,17 @@ fn what_the_document_calls_required_is_what_is_missing_from_an_empty_body() {
         checked += 1;
     }
     assert!(checked >= 11, "{checked}");
+}
+
+#[test]
+fn the_document_allows_no_members_that_are_refused() {
+    let document = document(&app());
+    for (method, path, operation) in operations(&document) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let Some(reference) = schema["$ref"].as_str() else { continue };
+        let schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        // Metadata is a part of answers too, and there it stands beside other members.
+        let is_closed = schema["additionalProperties"] == json!(false);
+        assert!(is_closed || reference.ends_with("/MetadataCreate"), "{method} {path}");
+    }
 }

@@ -7,12 +7,12 @@ use testkit::{Engine, TestDatabase};
 /// Takes the database away, as a lost server does, with the help of another database on it.
 fn sever(app: &TestApp) {
     let name = app.testkit.database.connect().query_one("SELECT current_database()", &[], |row| row.get::<String>(0));
-    let name = name.unwrap();
+    let name = name.expect("it is there");
     let elsewhere = TestDatabase::empty(Engine::Postgres);
     let mut admin = elsewhere.connect();
-    admin.batch(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).unwrap();
+    admin.batch(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).expect("a statement");
     let gone = format!("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'");
-    admin.batch(&gone).unwrap();
+    admin.batch(&gone).expect("a statement");
 }
 
 #[test]

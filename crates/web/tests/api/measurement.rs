@@ -19,7 +19,7 @@ pub(crate) fn csv(device: DeviceId, rows: i64) -> String {
     for row in 0..rows {
         let from = start() + SignedDuration::from_mins(row);
         let to = from + SignedDuration::from_mins(1);
-        writeln!(text, "{device},{from},{to},10,NET").unwrap();
+        writeln!(text, "{device},{from},{to},10,NET").expect("a write");
     }
     text
 }
@@ -42,8 +42,8 @@ fn records(device: DeviceId) -> Value {
 /// The columns form, as data frames write it.
 fn columns(device: DeviceId) -> Value {
     let mut columns = json!({});
-    for (row, record) in records(device).as_array().unwrap().iter().enumerate() {
-        for (name, value) in record.as_object().unwrap() {
+    for (row, record) in records(device).as_array().expect("a list").iter().enumerate() {
+        for (name, value) in record.as_object().expect("an object") {
             columns[name][row.to_string()] = value.clone();
         }
     }
@@ -51,14 +51,11 @@ fn columns(device: DeviceId) -> Value {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut all, byte| {
-        if byte.is_ascii_alphanumeric() {
-            all.push(char::from(byte))
-        } else {
-            write!(all, "%{byte:02X}").unwrap()
-        }
-        all
-    })
+    let mut all = String::new();
+    for byte in text.bytes() {
+        write!(all, "%{byte:02X}").expect("a write");
+    }
+    all
 }
 
 #[test]

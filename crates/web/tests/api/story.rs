@@ -40,7 +40,7 @@ fn set_up(app: &TestApp, administrator: &Client) -> World {
     assert_eq!(organisation.json["business_id"], "123");
     let account = |name: &str| {
         let body = json!({"account_name": name, "organisation_id": organisation.json["id"]});
-        administrator.post("/account/create", &body).expect(201).json["id"].as_i64().unwrap()
+        administrator.post("/account/create", &body).expect(201).json["id"].as_i64().expect("a number")
     };
     let (source, target) = (account("seller"), account("buyer"));
     let user = |name: &str, role: Role, accounts: &[i64]| {
@@ -53,7 +53,7 @@ fn set_up(app: &TestApp, administrator: &Client) -> World {
         let form = app.anonymous().with_header("content-type", "application/x-www-form-urlencoded");
         let token = form.send("POST", "/auth/login", &login).expect(200);
         assert_eq!(token.json["token_type"], "bearer");
-        app.anonymous().with_token(token.json["access_token"].as_str().unwrap())
+        app.anonymous().with_token(token.json["access_token"].as_str().expect("a text"))
     };
     let (seller, buyer) = (user("seller", Role::TradingUser, &[source]), user("buyer", Role::TradingUser, &[target]));
     let producer = user("producer", Role::ProductionUser, &[source]);
@@ -61,17 +61,26 @@ fn set_up(app: &TestApp, administrator: &Client) -> World {
     buyer.patch(&format!("/account/update_whitelist/{target}"), &json!({"add_to_whitelist": [source]})).expect(200);
     let device = producer.post("/device/create", &device_body(source)).expect(201);
     assert_eq!(device.json["is_approved"], false);
-    let device = device.json["id"].as_i64().unwrap();
+    let device = device.json["id"].as_i64().expect("a number");
     administrator.post(&format!("/device/approve/{device}"), &json!({})).expect(200);
     let metadata = issuer.post("/certificate/create_metadata", &metadata_body()).expect(201);
-    World { seller, buyer, meter, issuer, source, target, device, metadata: metadata.json["id"].as_i64().unwrap() }
+    World {
+        seller,
+        buyer,
+        meter,
+        issuer,
+        source,
+        target,
+        device,
+        metadata: metadata.json["id"].as_i64().expect("a number"),
+    }
 }
 
 fn submit(world: &World) {
     let mut csv =
         "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator\n".to_owned();
     for hour in hours_from(at(START), DAYS * 24) {
-        writeln!(csv, "{},{},{},1000.9,NET", world.device, hour.start(), hour.end()).unwrap();
+        writeln!(csv, "{},{},{},1000.9,NET", world.device, hour.start(), hour.end()).expect("a write");
     }
     let csv_client = world.meter.with_header("content-type", "text/csv");
     let report = csv_client.send("POST", "/measurement/submit_readings", &csv).expect(200);
@@ -95,7 +104,7 @@ fn issue(world: &World) -> Value {
 fn trade(world: &World) {
     let all = query(&world.seller, world.source);
     assert_eq!(all["total_certificate_volume"], DAYS * 24 * 1000);
-    let bundles = all["granular_certificate_bundles"].as_array().unwrap();
+    let bundles = all["granular_certificate_bundles"].as_array().expect("a list");
     let ids: Vec<&Value> = bundles.iter().take(3).map(|bundle| &bundle["id"]).collect();
     let body = json!({
         "source_id": world.source, "target_id": world.target, "granular_certificate_bundle_ids": ids,
@@ -103,11 +112,15 @@ fn trade(world: &World) {
     });
     let moved = world.seller.post("/certificate/transfer", &body).expect(202);
     assert_eq!(moved.json["total_quantity"], 1_500);
-    assert_eq!(moved.json["result"].as_array().unwrap().len(), 4, "one whole bundle, a split parent and two children");
+    assert_eq!(
+        moved.json["result"].as_array().expect("a list").len(),
+        4,
+        "one whole bundle, a split parent and two children"
+    );
     let held = query(&world.buyer, world.target);
     assert_eq!(held["total_certificate_volume"], 1_500);
     let ids: Vec<&Value> =
-        held["granular_certificate_bundles"].as_array().unwrap().iter().map(|bundle| &bundle["id"]).collect();
+        held["granular_certificate_bundles"].as_array().expect("a list").iter().map(|bundle| &bundle["id"]).collect();
     let body = json!({
         "source_id": world.target, "granular_certificate_bundle_ids": ids, "certificate_bundle_percentage": 0.29,
     });
