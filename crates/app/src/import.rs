@@ -6,6 +6,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -15,6 +16,29 @@ const YEAR_3000: i64 = 32_503_680_000;
 pub(crate) const ROW_CHARS_MAX: usize = 4_096;
 /// The most rows of the columns form, which cannot be streamed.
 pub(crate) const COLUMN_ROWS_MAX: usize = 100_000;
+
+/// The most bytes that are read for one row, with what is read ahead; and for all of the columns form.
+const ROW_BYTES_MAX: usize = 256 << 10;
+const COLUMNS_BYTES_MAX: usize = 32 << 20;
+
+/// Bounds what one row can hold of memory: fails when more is read than is left, which each row renews.
+struct Gauge<'l, R> {
+    input: R,
+    left: &'l Cell<usize>,
+}
+
+impl<R: Read> Read for Gauge<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            return Err(std::io::Error::other("a row, or the columns, are too long"));
+        }
+        let most = left.min(bytes.len());
+        let count = self.input.read(&mut bytes[..most])?;
+        self.left.set(left - count);
+        Ok(count)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -193,6 +217,8 @@ fn read_csv<E>(
     sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
 ) -> Result<(), InputFault<E>> {
     let bad = |rule: String| InputFault::Bad { field: "body".to_owned(), rule };
+    let left = Cell::new(ROW_BYTES_MAX);
+    let input = Gauge { input, left: &left };
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::None).from_reader(input);
     let headers = reader.byte_headers().map_err(|error| bad(format!("cannot be read as CSV: {error}")))?;
     let names: Vec<String> = headers.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
@@ -212,7 +238,7 @@ fn read_csv<E>(
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
-            Ok(true) => {}
+            Ok(true) => left.set(ROW_BYTES_MAX),
             Ok(false) => return Ok(()),
             Err(error) => return Err(bad(format!("cannot be read further: {error}"))),
         }
@@ -314,8 +340,10 @@ fn read_json<E>(
     sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
 ) -> Result<(), InputFault<E>> {
     let mut failed = None;
-    let mut deserializer = serde_json::Deserializer::from_reader(std::io::BufReader::new(input));
-    let rows = Rows { zone, sink, failed: &mut failed };
+    let left = Cell::new(ROW_BYTES_MAX);
+    let input = std::io::BufReader::new(Gauge { input, left: &left });
+    let mut deserializer = serde_json::Deserializer::from_reader(input);
+    let rows = Rows { zone, sink, failed: &mut failed, left: &left };
     let read = rows.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     match (failed, read) {
         (Some(error), _) => Err(InputFault::Sink(error)),
@@ -331,6 +359,7 @@ struct Rows<'s, E> {
     zone: &'s ZoneOfTimes,
     sink: &'s mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
     failed: &'s mut Option<E>,
+    left: &'s Cell<usize>,
 }
 
 impl<'de, E> DeserializeSeed<'de> for Rows<'_, E> {
@@ -359,6 +388,7 @@ impl<'de, E> Visitor<'de> for Rows<'_, E> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Box<RawValue>>()? {
+            self.left.set(ROW_BYTES_MAX);
             let row = json_row(row.get(), self.zone);
             self.give(row)?;
         }
@@ -367,6 +397,7 @@ impl<'de, E> Visitor<'de> for Rows<'_, E> {
 
     fn visit_map<A: serde::de::MapAccess<'de>>(mut self, mut columns: A) -> Result<(), A::Error> {
         use serde::de::Error as _;
+        self.left.set(COLUMNS_BYTES_MAX);
         let mut found: BTreeMap<&'static str, Vec<Box<RawValue>>> = BTreeMap::new();
         while let Some(name) = columns.next_key::<String>()? {
             let known = [DEVICE_ID, START, END, USAGE, GROSS_NET, QUALITY];
@@ -520,6 +551,24 @@ mod tests {
         ] {
             assert!(rows(text, format).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn one_row_cannot_fill_the_memory_and_many_rows_may_be_longer_than_one() {
+        let long = "x".repeat(ROW_BYTES_MAX + 1);
+        for (text, format) in [
+            (format!("[{{\"device_id\":\"{long}\"}}]"), Format::Json),
+            (format!("{HEADER}{long}"), Format::Csv),
+            (long.clone(), Format::Csv),
+        ] {
+            assert!(rows(&text, format).is_err());
+        }
+        let row = r#"{"device_id":1}"#;
+        let many = format!("[{}]", vec![row; 100_000].join(","));
+        assert!(many.len() > ROW_BYTES_MAX);
+        assert_eq!(rows(&many, Format::Json).unwrap().len(), 100_000);
+        let many = format!("{HEADER}{}", "1,2,3,4,5\n".repeat(100_000));
+        assert_eq!(rows(&many, Format::Csv).unwrap().len(), 100_000);
     }
 
     #[test]

@@ -222,7 +222,7 @@ fn version(connection: &mut Connection, check: &'static str, checks: &mut Checks
 }
 
 fn schema(settings: &Settings, checks: &mut Checks) {
-    match migrate::status(&settings.database, settings) {
+    match migrate::status(&settings.database) {
         Ok(status) if status.pending.is_empty() => {
             let version = status.applied.last().map_or(0, |last| last.version);
             checks.ok("schema", format!("version {version}, nothing pending"));

@@ -10,6 +10,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use domain::EventNumber;
 use std::borrow::Cow;
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 /// The event number that a change reached, and that a read asks for.
 pub(crate) const EVENT: HeaderName = HeaderName::from_static("x-granary-event");
@@ -39,6 +43,20 @@ fn token_of(parts: &Parts) -> Option<&str> {
 
 /// The event number that a read must have reached.
 pub(crate) struct Fresh(pub Option<EventNumber>);
+
+impl IntoParams for Fresh {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about = "The `X-Granary-Event` of a change: the answer is never older than that change";
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let parameter = ParameterBuilder::new()
+            .name("X-Granary-Event")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(about))
+            .schema(Some(number));
+        vec![parameter.build()]
+    }
+}
 
 impl FromRequestParts<App> for Fresh {
     type Rejection = Error;

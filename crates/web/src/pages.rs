@@ -53,7 +53,7 @@ fn page(html: String, policy: &'static str) -> Response {
 }
 
 async fn swagger_file(Path(file): Path<String>) -> Result<Response, Error> {
-    let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json").persist_authorization(false));
+    let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
     if !SWAGGER_FILES.contains(&file.as_str()) {
         return Err(Error::NoSuchPage);
     }

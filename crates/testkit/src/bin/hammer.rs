@@ -13,6 +13,8 @@ use testkit::model::Dice;
 use testkit::{TestClock, TestRegistry, at};
 
 const THREADS: u64 = 6;
+/// A thread that is refused so often in a row ends: there is nothing left to act on.
+const REFUSALS_MAX: u32 = 10_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,7 +34,8 @@ fn main() {
 }
 
 fn hammer(registry: &Registry, dice: &mut Dice, newest: &AtomicI64) {
-    loop {
+    let mut refused = 0;
+    while refused < REFUSALS_MAX {
         let (source, target) = if dice.percent(50) { (1, 2) } else { (2, 1) };
         let deed = if dice.percent(80) {
             Deed::Transfer { target: AccountId(target) }
@@ -44,7 +47,19 @@ fn hammer(registry: &Registry, dice: &mut Dice, newest: &AtomicI64) {
         let portion = Portion::Quantity(WattHours(quantity));
         let action = BundleAction { source: AccountId(source), bundles, portion, deed };
         let pending = registry.submit_as(Actor::Operator, Command::Bundles(action), "{}".to_owned());
-        let Ok(answer) = pending.and_then(app::Pending::wait) else { continue };
+        let answer = match pending.and_then(app::Pending::wait) {
+            Ok(answer) => answer,
+            Err(app::Error::Refused(_)) => {
+                refused += 1;
+                continue;
+            }
+            Err(error) => {
+                // The other threads must not go on as if nothing were wrong.
+                eprintln!("no reason to fail: {error}");
+                std::process::exit(1)
+            }
+        };
+        refused = 0;
         let app::Done::Acted { action_id: Some(id), outcome: Outcome::Bundles { result, .. }, .. } = answer.done else {
             unreachable!("bundles were moved")
         };

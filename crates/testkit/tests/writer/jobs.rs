@@ -56,6 +56,15 @@ fn tables(market: &Market) -> Tables {
     Tables::read(&mut market.test.database.connect())
 }
 
+/// Each step but the last, which ends the job, issued something and is an action; one done twice would be none.
+fn assert_each_step_was_done_once(market: &Market, job: JobId) {
+    let mut connection = market.test.database.connect();
+    let job = store::job::by_id(&mut connection, job).expect("it answers").expect("the job is there");
+    let (sql, kind) = ("SELECT COUNT(*) FROM action WHERE kind = $1", domain::ActionKind::Issue.code());
+    let actions: i64 = connection.query_one(sql, &[kind.into()], |row| row.get(0)).expect("a count");
+    assert_eq!(job.position, actions + 1);
+}
+
 /// Time that the writer asks for before each batch: at the batch after `batches` more it stops and says so, until told
 /// to go on.
 fn gate(time: &TestClock, batches: usize) -> (Clock, Receiver<()>, Sender<()>) {
@@ -121,6 +130,7 @@ fn an_interrupted_issue_goes_on_and_ends_with_the_same_bundles() {
         assert_eq!((view.progress.issued, view.progress.refused_total), (READINGS, 0), "{engine:?}");
         assert_eq!((view.progress.done, view.progress.total), (READINGS, READINGS), "{engine:?}");
         tables(&market).assert_are(&undisturbed(engine));
+        assert_each_step_was_done_once(&market, job);
         assert_verified(market.test.database.url());
     }
 }
@@ -140,6 +150,7 @@ fn a_job_that_two_registries_resume_is_done_once() {
     }
     two.iter().for_each(Registry::close);
     tables(&market).assert_are(&undisturbed(Engine::Postgres));
+    assert_each_step_was_done_once(&market, job);
     assert_verified(market.test.database.url());
 }
 

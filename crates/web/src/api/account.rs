@@ -124,7 +124,7 @@ async fn create(
 /// One that the caller belongs to, or any for those who may read everything.
 #[utoipa::path(
     get, path = "/account/{id}", tag = "Accounts",
-    params(("id" = i64, Path, description = "The account's id", minimum = 1)),
+    params(("id" = i64, Path, description = "The account's id", minimum = 1), Fresh),
     responses((status = 200, description = "The account", body = AccountBody), ReadProblems, IdProblems),
 )]
 async fn read_account(

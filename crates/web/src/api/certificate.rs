@@ -156,7 +156,7 @@ async fn create_metadata(
 /// Everybody who is signed in may.
 #[utoipa::path(
     get, path = "/certificate/metadata/{id}", tag = "Certificates",
-    params(("id" = i64, Path, description = "The metadata's id", minimum = 1)),
+    params(("id" = i64, Path, description = "The metadata's id", minimum = 1), Fresh),
     responses((status = 200, description = "The metadata", body = MetadataBody), ReadProblems, IdProblems),
 )]
 async fn read_metadata(
@@ -342,7 +342,7 @@ impl From<CertificateView> for CertificateBody {
 /// Of the caller's accounts, cancelled for one of them, or any for those who may read everything.
 #[utoipa::path(
     get, path = "/certificate/{id}", tag = "Certificates",
-    params(("id" = i64, Path, description = "The bundle's id", minimum = 1)),
+    params(("id" = i64, Path, description = "The bundle's id", minimum = 1), Fresh),
     responses((status = 200, description = "The bundle", body = CertificateBody), ReadProblems, IdProblems),
 )]
 async fn read_certificate(

@@ -240,7 +240,7 @@ async fn create(
 /// Of an account that the caller belongs to; any for registrars and those who may read everything.
 #[utoipa::path(
     get, path = "/device/{id}", tag = "Devices",
-    params(("id" = i64, Path, description = "The device's id", minimum = 1)),
+    params(("id" = i64, Path, description = "The device's id", minimum = 1), Fresh),
     responses((status = 200, description = "The device", body = DeviceBody), ReadProblems, IdProblems),
 )]
 async fn read_device(

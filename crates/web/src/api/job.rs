@@ -127,7 +127,7 @@ impl From<JobView> for JobBody {
 /// One of the caller's, or any for those who may read everything.
 #[utoipa::path(
     get, path = "/job/{id}", tag = "Jobs",
-    params(("id" = i64, Path, description = "The job's id", minimum = 1)),
+    params(("id" = i64, Path, description = "The job's id", minimum = 1), Fresh),
     responses((status = 200, description = "The job", body = JobBody), ReadProblems, IdProblems),
 )]
 async fn read_job(

@@ -274,7 +274,7 @@ impl From<Measurement> for MeasurementBody {
 /// Of a device of the caller's accounts, or any for those who may read everything.
 #[utoipa::path(
     get, path = "/measurement/{id}", tag = "Measurements",
-    params(("id" = i64, Path, description = "The reading's id", minimum = 1)),
+    params(("id" = i64, Path, description = "The reading's id", minimum = 1), Fresh),
     responses((status = 200, description = "The reading", body = MeasurementBody), ReadProblems, IdProblems),
 )]
 async fn read_measurement(

@@ -241,6 +241,7 @@ struct QueryAnswer {
 /// limit more than 50,000 matches are refused.
 #[utoipa::path(
     post, path = "/certificate/query", tag = "Certificates", request_body = QuerySchema,
+    params(Fresh),
     responses((status = 202, description = "What matches", body = QueryResult), ReadProblems, QueryProblems),
 )]
 async fn query(

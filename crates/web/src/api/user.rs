@@ -196,7 +196,7 @@ async fn user_of(
 /// Oneself; anyone for those who may read everything; of others who share an account with the caller the name only.
 #[utoipa::path(
     get, path = "/user/{id}", tag = "Users",
-    params(("id" = i64, Path, description = "The user's id", minimum = 1)),
+    params(("id" = i64, Path, description = "The user's id", minimum = 1), Fresh),
     responses((status = 200, description = "The user", body = UserBody), ReadProblems, IdProblems),
 )]
 async fn read_user(
@@ -213,6 +213,7 @@ async fn read_user(
 /// The user whose token the request carries.
 #[utoipa::path(
     get, path = "/user/me", tag = "Users",
+    params(Fresh),
     responses((status = 200, description = "The caller", body = UserBody), ReadProblems),
 )]
 async fn me(State(app): State<App>, Caller(caller): Caller, Fresh(fresh): Fresh) -> Result<Json<UserBody>, Error> {
@@ -225,6 +226,7 @@ async fn me(State(app): State<App>, Caller(caller): Caller, Fresh(fresh): Fresh)
 /// Those that the caller belongs to, in the order of their ids.
 #[utoipa::path(
     get, path = "/user/me/accounts", tag = "Users",
+    params(Fresh),
     responses((status = 200, description = "The accounts", body = Vec<AccountBody>), ReadProblems),
 )]
 async fn my_accounts(

@@ -131,3 +131,36 @@ fn a_server_that_stops_finishes_what_is_under_way() {
     stopping.join().unwrap();
     assert!(registry.now() > start() + SignedDuration::from_hours(1));
 }
+
+/// One connection at a time.
+fn narrow() -> TestApp {
+    let limits = Limits { connections_max: 1, write_idle: Duration::from_millis(200), ..Limits::default() };
+    TestApp::with(TestRegistry::on(Engine::Sqlite), limits)
+}
+
+const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn connections_above_the_limit_wait_for_their_turn() {
+    let app = narrow();
+    let first = TcpStream::connect(app.address()).unwrap();
+    let mut second = TcpStream::connect(app.address()).unwrap();
+    second.write_all(LIVE.as_bytes()).unwrap();
+    second.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(second.read(&mut [0; 1]).is_err(), "the first has the only place");
+    drop(first);
+    second.set_read_timeout(None).unwrap();
+    let mut answer = String::new();
+    second.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answers_is_dropped() {
+    let app = narrow();
+    let mut deaf = TcpStream::connect(app.address()).unwrap();
+    let script = "GET /static/redoc/redoc.standalone.js HTTP/1.1\r\nHost: x\r\n\r\n";
+    deaf.write_all(script.repeat(64).as_bytes()).unwrap();
+    // Answered once the place is free, which is once the deaf client is given up.
+    assert!(heard(&app, LIVE).starts_with("HTTP/1.1 200"));
+}
