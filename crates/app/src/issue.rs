@@ -212,14 +212,22 @@ impl Registry {
     }
 
     fn run_issue(&self, id: JobId) {
-        match self.try_issue(id) {
-            Ok(()) | Err(Error::Unavailable) if self.is_closing() => {}
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(job = id.0, %error, "an issue job failed");
-                let ended = Beside::EndJob { id, state: JobState::Failed, error: Some(error.to_string()) };
-                if let Err(error) = self.beside(ended).and_then(Pending::wait) {
-                    tracing::warn!(job = id.0, %error, "the end of a job could not be written");
+        while !self.is_closing() {
+            match self.try_issue(id) {
+                Ok(()) => return,
+                Err(Error::Unavailable) if self.is_closing() => return,
+                // The position in the database says what was carried out; the rest goes on when it is back.
+                Err(Error::Unavailable | Error::OutcomeUnknown | Error::Busy) => {
+                    tracing::warn!(job = id.0, "the database is out of reach; the job goes on later");
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                Err(error) => {
+                    tracing::warn!(job = id.0, %error, "an issue job failed");
+                    let ended = Beside::EndJob { id, state: JobState::Failed, error: Some(error.to_string()) };
+                    if let Err(error) = self.beside(ended).and_then(Pending::wait) {
+                        tracing::warn!(job = id.0, %error, "the end of a job could not be written");
+                    }
+                    return;
                 }
             }
         }

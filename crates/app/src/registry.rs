@@ -218,7 +218,8 @@ impl Registry {
     // ── Reads ───────────────────────────────────────────────────────────────
 
     /// Reads from the replica if there is one, never an older state than `fresh` asks for: a replica that has not got
-    /// there is given a moment, then the primary is asked. Blocks.
+    /// there is given a moment, then the primary is asked. It is also asked when the replica fails, be it gone or so far
+    /// behind that it does not have the tables yet. Blocks.
     pub(crate) fn read<T>(
         &self,
         fresh: Option<EventNumber>,
@@ -233,7 +234,8 @@ impl Registry {
         match found {
             Ok(Some(found)) => Ok(found),
             Ok(None) => self.read_primary(work),
-            Err(error) if error.is_disconnected() || error.is_busy() => {
+            // What took too long would take too long there as well.
+            Err(error) if !error.is_timed_out() => {
                 tracing::warn!(%error, "the replica does not answer; reading from the primary for a while");
                 *self.0.replica_asked_again.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Instant::now() + REPLICA_REST);

@@ -200,7 +200,14 @@ impl Writer {
     fn ask_what_became_of(&mut self, batch: Batch) -> Vec<Result<Answer, Error>> {
         tracing::warn!("the connection was lost during a commit; asking what became of it");
         self.connection = None;
-        let all = |error: Error| batch.answers.iter().map(|_| Err(error.clone())).collect();
+        // What was refused is refused either way: nothing of it was in the batch.
+        let all = |error: Error| {
+            let told = |answer: &Result<Answer, Error>| match answer {
+                Err(refusal) => Err(refusal.clone()),
+                Ok(_) => Err(error.clone()),
+            };
+            batch.answers.iter().map(told).collect()
+        };
         let Some((number, leaf)) = batch.last else { return all(Error::OutcomeUnknown) };
         for _ in 0..RECONNECTS_MAX {
             let found = Connection::open(&self.url).and_then(|mut connection| {

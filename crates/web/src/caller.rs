@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
 /// The event number that a change reached, and that a read asks for.
 pub(crate) const EVENT: HeaderName = HeaderName::from_static("x-granary-event");
@@ -47,7 +47,10 @@ pub(crate) struct Fresh(pub Option<EventNumber>);
 impl IntoParams for Fresh {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let about = "The `X-Granary-Event` of a change: the answer is never older than that change";
-        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(0));
         let parameter = ParameterBuilder::new()
             .name("X-Granary-Event")
             .parameter_in(ParameterIn::Header)

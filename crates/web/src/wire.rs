@@ -4,6 +4,7 @@ use crate::caller::EVENT;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use domain::text::TEXT_CHARS_MAX;
 use domain::{EventNumber, Ratio};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -39,6 +40,54 @@ impl ToSchema for At {
 impl From<Timestamp> for At {
     fn from(at: Timestamp) -> Self {
         Self(at)
+    }
+}
+
+/// A short text in a request; documents what [`domain::text::check`] lets pass.
+pub(crate) struct Text;
+
+/// No control, bidirectional or separator character, and at least one that is no space.
+const TEXT_PATTERN: &str = concat!(
+    r"^[^\u0000-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069\uFEFF]*",
+    r"[^\s\u0000-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069\uFEFF]",
+    r"[^\u0000-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069\uFEFF]*$",
+);
+
+impl PartialSchema for Text {
+    fn schema() -> RefOr<Schema> {
+        let about = "1 to 200 characters, not all of them spaces, without control or bidirectional characters";
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(TEXT_CHARS_MAX))
+            .pattern(Some(TEXT_PATTERN))
+            .description(Some(about))
+            .into()
+    }
+}
+
+impl ToSchema for Text {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Text")
+    }
+}
+
+/// The number of something in a request; documents what [`crate::json::id`] lets pass.
+pub(crate) struct Id;
+
+impl PartialSchema for Id {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(1))
+            .into()
+    }
+}
+
+impl ToSchema for Id {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Id")
     }
 }
 

@@ -4,7 +4,7 @@ use super::{carry_out, unexpected};
 use crate::caller::{Asked, Caller, Fresh, PathId, Read};
 use crate::json::{Fields, id, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
-use crate::wire::{At, Changed};
+use crate::wire::{At, Changed, Id, Text};
 use crate::{App, Error};
 use app::AccountView;
 use axum::Json;
@@ -24,17 +24,19 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// An account to be.
 #[derive(ToSchema)]
+#[schema(example = json!({"account_name": "Northern Wind", "user_ids": [7], "account_whitelist": [3]}))]
 #[serde(deny_unknown_fields)]
 struct AccountCreate {
     /// Unique.
-    #[schema(example = "Northern Wind", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     account_name: String,
     /// The users who belong to it.
-    #[schema(max_items = 10_000)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     user_ids: Option<Vec<i64>>,
     /// The accounts that may send to it; nobody by default.
-    #[schema(max_items = 10_000)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     account_whitelist: Option<Vec<i64>>,
+    #[schema(minimum = 1)]
     organisation_id: Option<i64>,
 }
 
@@ -141,9 +143,9 @@ async fn read_account(
 #[schema(as = WhitelistUpdate)]
 #[serde(deny_unknown_fields)]
 struct WhitelistBody {
-    #[schema(max_items = 10_000)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     add_to_whitelist: Option<Vec<i64>>,
-    #[schema(max_items = 10_000)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     remove_from_whitelist: Option<Vec<i64>>,
 }
 

@@ -7,7 +7,7 @@ use super::{own, unexpected};
 use crate::caller::{Asked, Caller, DryRun, Query, Read};
 use crate::json::{Fields, boolean, id, rule, share, text, whole};
 use crate::openapi::ChangeProblems;
-use crate::wire::{At, Changed, Share};
+use crate::wire::{At, Changed, Id, Share, Text};
 use crate::{App, Error};
 use app::Done;
 use axum::extract::State;
@@ -70,7 +70,9 @@ impl Selection {
 
 /// Bundles that go from one account to another.
 #[derive(ToSchema)]
-#[schema(as = Transfer)]
+#[schema(as = Transfer, example = json!({
+    "source_id": 1, "target_id": 2, "granular_certificate_bundle_ids": [1], "certificate_quantity": 1_000,
+}))]
 #[expect(dead_code, reason = "documents what TransferAsked reads")]
 #[serde(deny_unknown_fields)]
 struct TransferSchema {
@@ -81,7 +83,7 @@ struct TransferSchema {
     #[schema(minimum = 1)]
     target_id: i64,
     /// Without repetition.
-    #[schema(min_items = 1, max_items = 10_000)]
+    #[schema(value_type = Vec<Id>, min_items = 1, max_items = 10_000)]
     granular_certificate_bundle_ids: Vec<i64>,
     /// Wh in total, oldest production first; splits at most one bundle. More than is held is refused.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -111,7 +113,10 @@ impl Read for TransferAsked {
 
 /// Bundles that are used, once and for ever.
 #[derive(ToSchema)]
-#[schema(as = Cancel)]
+#[schema(as = Cancel, example = json!({
+    "source_id": 1, "granular_certificate_bundle_ids": [2], "certificate_bundle_percentage": 0.25,
+    "beneficiary": "Example customer",
+}))]
 #[expect(dead_code, reason = "documents what CancelAsked reads")]
 #[serde(deny_unknown_fields)]
 struct CancelSchema {
@@ -119,7 +124,7 @@ struct CancelSchema {
     #[schema(minimum = 1)]
     source_id: i64,
     /// Without repetition.
-    #[schema(min_items = 1, max_items = 10_000)]
+    #[schema(value_type = Vec<Id>, min_items = 1, max_items = 10_000)]
     granular_certificate_bundle_ids: Vec<i64>,
     /// Wh in total, oldest production first; splits at most one bundle. More than is held is refused.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -127,13 +132,13 @@ struct CancelSchema {
     /// Of each bundle, rounded down. Not together with a quantity.
     certificate_bundle_percentage: Option<Share>,
     /// For whom, as it is shown; the account's name by default.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     beneficiary: Option<String>,
     /// The account whose users may read and claim what was cancelled.
     #[schema(minimum = 1)]
     beneficiary_account_id: Option<i64>,
     /// `storage` backs a charge of storage, and can never be claimed.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     purpose: Option<String>,
     /// The caller, if given.
     #[schema(minimum = 1)]

@@ -4,7 +4,7 @@ use crate::body::whole;
 use crate::caller::{Asked, Caller, Read, read};
 use crate::json::{Fields, Value, any_text, rule, text};
 use crate::openapi::{ChangeProblems, OpenProblems, SignInProblems};
-use crate::wire::At;
+use crate::wire::{At, Text};
 use crate::{App, Error};
 use app::{Credentials, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use axum::Json;
@@ -23,19 +23,23 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(ToSchema)]
 #[schema(as = SignIn)]
 #[expect(dead_code, reason = "the members of OAuth2 are documented and passed over")]
+#[schema(example = json!({"username": "trader@example.org", "password": "a-Long-Secret-1"}))]
 #[serde(deny_unknown_fields)]
 struct SignIn {
     /// The user's `primary_contact`.
-    #[schema(example = "trader@example.org", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     username: String,
     #[schema(format = Password, min_length = 1, max_length = 200)]
     password: String,
     /// `password`, if given.
-    #[schema(pattern = "^password$")]
+    #[schema(pattern = "^password$", nullable = false)]
     grant_type: Option<String>,
     /// Passed over, as are the two below.
+    #[schema(nullable = false)]
     scope: Option<String>,
+    #[schema(nullable = false)]
     client_id: Option<String>,
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 

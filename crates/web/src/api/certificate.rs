@@ -5,7 +5,7 @@ use super::{carry_out, unexpected};
 use crate::caller::{Asked, Caller, Fresh, PathId, Read};
 use crate::json::{Fields, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
-use crate::wire::{At, Changed, hex};
+use crate::wire::{At, Changed, Text, hex};
 use crate::{App, Error};
 use app::{BundleView, CertificateView};
 use axum::Json;
@@ -32,24 +32,28 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// What the issuing body states of the certificates it issues; never changed once created.
 #[derive(Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "country_of_issuance": "GB", "connected_grid_identification": "GB grid", "issuing_body": "Example issuing body",
+    "issue_market_zone": "GB", "issuance_purpose": "disclosure",
+}))]
 struct MetadataCreate {
-    #[schema(example = "GB", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     country_of_issuance: String,
-    #[schema(example = "GB grid", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     connected_grid_identification: String,
-    #[schema(example = "Example issuing body", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     issuing_body: String,
-    #[schema(example = "GB", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     issue_market_zone: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     legal_status: Option<String>,
-    #[schema(example = "disclosure", min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     issuance_purpose: Option<String>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     support_received: Option<String>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     quality_scheme_reference: Option<String>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     dissemination_level: Option<String>,
 }
 

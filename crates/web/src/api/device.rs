@@ -4,7 +4,7 @@ use super::{carry_out, unexpected};
 use crate::caller::{Asked, Caller, Fresh, PathId, Read};
 use crate::json::{Fields, boolean, id, instant, rule, text, whole, word};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
-use crate::wire::{At, Changed};
+use crate::wire::{At, Changed, Text};
 use crate::{App, Error};
 use axum::Json;
 use axum::extract::State;
@@ -56,16 +56,21 @@ enum DeviceTypeWord {
 /// A device to be.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "is_storage says the same as device_type, and is checked against it")]
+#[schema(example = json!({
+    "device_name": "Hoy wind farm", "grid": "GB transmission", "energy_source": "wind",
+    "technology_type": "onshore wind turbine", "operational_date": "2020-01-01T00:00:00Z", "capacity": 1_000_000,
+    "peak_demand": 10_000, "location": "Orkney", "is_storage": false, "account_id": 3,
+}))]
 #[serde(deny_unknown_fields)]
 struct DeviceCreate {
-    #[schema(example = "Hoy wind farm", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     device_name: String,
     /// The grid it is connected to.
-    #[schema(example = "GB transmission", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     grid: String,
     #[schema(value_type = EnergySourceWord)]
     energy_source: EnergySource,
-    #[schema(example = "onshore wind turbine", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     technology_type: String,
     /// Nothing is issued for times before it.
     operational_date: At,
@@ -75,14 +80,14 @@ struct DeviceCreate {
     /// The most it can draw, in W.
     #[schema(example = 10_000, maximum = 1_000_000_000_000_i64)]
     peak_demand: u64,
-    #[schema(example = "Orkney", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     location: String,
     is_storage: bool,
     /// The account that certificates of the device are issued to.
     #[schema(minimum = 1)]
     account_id: i64,
     /// The meter behind the readings: unique for ever.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     meter_data_id: Option<String>,
     /// `storage` if and only if `is_storage`; `production` by default.
     #[schema(value_type = Option<DeviceTypeWord>)]

@@ -5,7 +5,7 @@ use crate::caller::{Asked, Caller, Read};
 use crate::json::{Fields, boolean, id, instant, rule, whole, word};
 use crate::limits::{POLL_FIRST, POLL_LAST, WAIT_SECONDS, WAIT_SECONDS_MAX};
 use crate::openapi::ChangeProblems;
-use crate::wire::{At, Changed};
+use crate::wire::{At, Changed, Id};
 use crate::{App, Error};
 use app::{IssueRequest, JobState, JobView};
 use axum::extract::State;
@@ -46,7 +46,9 @@ impl Source {
 
 /// What is to be issued.
 #[derive(ToSchema)]
-#[schema(as = Issue)]
+#[schema(as = Issue, example = json!({
+    "metadata_id": 1, "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "wait": 60,
+}))]
 #[serde(deny_unknown_fields)]
 struct IssueAsked {
     #[schema(minimum = 1)]
@@ -56,7 +58,7 @@ struct IssueAsked {
     /// … and before this.
     to: At,
     /// All production devices by default.
-    #[schema(max_items = 100_000, min_items = 1)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 100_000, min_items = 1)]
     device_ids: Option<Vec<i64>>,
     /// `readings` by default.
     #[schema(value_type = Option<Source>)]

@@ -173,13 +173,19 @@ async fn submit(
     request: Request,
 ) -> Result<Changed<ReadingsSubmitted>, Error> {
     let zone = query.zone;
+    let Ok(place) = app.uploads.clone().try_acquire_owned() else { return Err(app::Error::Busy.into()) };
+    // The place is given back by the thread that reads, which outlives a client that goes away.
     let report = if let Some(text) = query.measurement_json {
-        app.blocking(move |registry| registry.submit_readings(&caller, Cursor::new(text), Format::Json, &zone)).await?
+        app.blocking(move |registry| {
+            let _place = place;
+            registry.submit_readings(&caller, Cursor::new(text), Format::Json, &zone)
+        })
+        .await?
     } else {
-        let Ok(_place) = app.uploads.clone().try_acquire_owned() else { return Err(app::Error::Busy.into()) };
         let is_json = says_json(request.headers());
         let (upload, mut pieces) = upload::open(request, app.limits.readings_bytes_max, app.limits.body_idle).await?;
         let reading = app.blocking(move |registry| {
+            let _place = place;
             let format = if is_json { Format::Json } else { format_of(&mut pieces)? };
             registry.submit_readings(&caller, pieces, format, &zone)
         });

@@ -4,7 +4,7 @@ use super::{carry_out, unexpected};
 use crate::caller::{Asked, Caller, Read};
 use crate::json::{Fields, text, text_or_number};
 use crate::openapi::ChangeProblems;
-use crate::wire::{At, Changed};
+use crate::wire::{At, Changed, Text};
 use crate::{App, Error};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,19 +20,22 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// An organisation to be.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "name": "Northern Wind plc", "business_id": "SC123456", "primary_contact": "office@example.org",
+}))]
 #[serde(deny_unknown_fields)]
 struct OrganisationCreate {
     /// Unique.
-    #[schema(example = "Northern Wind plc", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     name: String,
     /// The number under which it is registered; a text or a number.
-    #[schema(example = "SC123456", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     business_id: String,
-    #[schema(example = "office@example.org", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     primary_contact: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     address: Option<String>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     website: Option<String>,
 }
 

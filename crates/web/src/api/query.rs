@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// Which bundles of an account to find. Absent members filter nothing.
 #[derive(ToSchema)]
-#[schema(as = Query)]
+#[schema(as = Query, example = json!({"source_id": 1, "certificate_bundle_status": "Active", "limit": 100}))]
 #[expect(dead_code, reason = "documents what QueryAsked reads")]
 #[serde(deny_unknown_fields)]
 struct QuerySchema {

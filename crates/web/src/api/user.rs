@@ -5,7 +5,7 @@ use super::{carry_out, unexpected};
 use crate::caller::{Asked, Caller, Fresh, PathId, Read};
 use crate::json::{Fields, any_text, id, text, word};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
-use crate::wire::{At, Changed};
+use crate::wire::{At, Changed, Id, Text};
 use crate::{App, Error};
 use app::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, UserView};
 use axum::Json;
@@ -50,22 +50,25 @@ enum RoleWord {
 
 /// A user to be.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "name": "Ada Byron", "primary_contact": "ada@example.org", "roles": ["Trading User"], "password": "a-Long-Secret-1",
+}))]
 #[serde(deny_unknown_fields)]
 struct UserCreate {
-    #[schema(example = "Ada Byron", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     name: String,
     /// The sign-in name, unique.
-    #[schema(example = "ada@example.org", min_length = 1, max_length = 200)]
+    #[schema(value_type = Text)]
     primary_contact: String,
     #[schema(value_type = Vec<RoleWord>, min_items = 1, max_items = 7)]
     roles: Vec<Role>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Text>)]
     organisation: Option<String>,
     /// Without one the user cannot sign in. Never shown.
     #[schema(format = Password, write_only, min_length = 8, max_length = 200)]
     password: Option<String>,
     /// The accounts that the user belongs to.
-    #[schema(value_type = Option<Vec<i64>>, max_items = 10_000)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     account_ids: Option<Vec<i64>>,
 }
 

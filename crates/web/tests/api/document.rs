@@ -114,3 +114,23 @@ fn the_document_allows_no_members_that_are_refused() {
         assert!(is_closed || reference.ends_with("/MetadataCreate"), "{method} {path}");
     }
 }
+
+#[test]
+fn the_examples_of_the_document_are_well_formed_requests() {
+    let app = app();
+    let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+    let document = document(&app);
+    let mut checked = 0;
+    for (method, path, operation) in operations(&document) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let Some(reference) = schema["$ref"].as_str() else { continue };
+        let example = &document.pointer(reference.strip_prefix('#').unwrap()).unwrap()["example"];
+        if example.is_null() {
+            continue;
+        }
+        let answer = administrator.send(&method, &path.replace("{id}", "1"), &example.to_string());
+        assert_ne!(answer.status, 422, "{method} {path}: {}", answer.text);
+        checked += 1;
+    }
+    assert!(checked >= 10, "{checked}");
+}

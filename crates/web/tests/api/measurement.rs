@@ -207,7 +207,7 @@ fn readings_above_the_limit_are_refused_and_whole_chunks_before_it_stand() {
     let job = meter.get(&format!("/job/{}", answer.json["job_id"])).expect(200).json;
     assert_eq!((&job["state"], &job["accepted"]), (&json!("interrupted"), &json!(5_000)));
     assert_eq!(answer.json["rows"], 5_000);
-    let short = format!("{HEADER}{}", "x".repeat(600_000));
+    let short = format!("{HEADER}{}", format!("{}\n", "x".repeat(200)).repeat(3_000));
     assert_problem(&meter.send("POST", PATH, &short), 413, "too_large");
 }
 

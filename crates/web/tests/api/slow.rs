@@ -97,9 +97,11 @@ fn more_uploads_than_there_are_places_for_are_told_to_come_back() {
     let app = TestApp::with(TestRegistry::on(Engine::Sqlite), limits);
     let device = app.testkit.device("turbine", app.testkit.account("a"));
     let meter = app.with_user(&[Role::MeasurementBody], &[]);
-    let answer = meter.send("POST", "/measurement/submit_readings", &csv(device, 3));
-    assert_problem(&answer, 503, "busy");
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    for (address, body) in [("", csv(device, 3)), ("?measurement_json=[]", String::new())] {
+        let answer = meter.send("POST", &format!("/measurement/submit_readings{address}"), &body);
+        assert_problem(&answer, 503, "busy");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
 }
 
 #[test]
