@@ -218,7 +218,12 @@ impl IntoResponse for Error {
         let mut response = match self {
             Self::Faults(detail) => faults(detail),
             Self::Use(app::Error::BadInput { field, rule }) => faults(vec![Fault {
-                loc: ["body".to_owned(), field.clone()].map(Place::Name).to_vec(),
+                // The whole body is told as such, not as a member of itself.
+                loc: ["body", &field]
+                    .into_iter()
+                    .take(if field == "body" { 1 } else { 2 })
+                    .map(|name| Place::Name(name.to_owned()))
+                    .collect(),
                 msg: format!("Value error, {field} {rule}"),
                 r#type: "value_error",
             }]),

@@ -173,3 +173,46 @@ fn the_selection_is_checked_for_its_shape() {
         assert_faults(&market.transfer(&[BundleId(1)], &more), &faults);
     }
 }
+
+/// Sixty-four clients over HTTP want parts of the same bundles: what they were told they got is what is there, to the
+/// watt-hour.
+#[test]
+fn sixty_four_clients_that_fight_over_the_same_bundles_lose_and_gain_nothing() {
+    const CLIENTS: i64 = 64;
+    for engine in ENGINES {
+        let market = Market::on(engine, 4, 1_000);
+        let bundles = market.bundles(market.source);
+        let fight = |client: i64| {
+            let own = [bundles[usize::try_from(client % 4).unwrap()]];
+            let share = json!({"certificate_quantity": 1 + client});
+            let answer = if client % 2 == 0 { market.transfer(&own, &share) } else { market.cancel(&own, &share) };
+            match answer.status {
+                202 => (client % 2 == 0, 1 + client),
+                // Somebody else was faster: the bundle is divided by now.
+                400 => {
+                    assert_eq!(answer.json["type"], "/problems/wrong_state", "{}", answer.text);
+                    (true, 0)
+                }
+                404 => {
+                    assert_eq!(answer.json["type"], "/problems/bundle_missing", "{}", answer.text);
+                    (true, 0)
+                }
+                status => panic!("{status}: {}", answer.text),
+            }
+        };
+        let told: Vec<(bool, i64)> = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS).map(|client| scope.spawn(move || fight(client))).collect();
+            clients.into_iter().map(|client| client.join().unwrap()).collect()
+        });
+        let total = |wanted| told.iter().filter(|(is_moved, _)| *is_moved == wanted).map(|(_, wh)| wh).sum::<i64>();
+        let auditor = market.app.with_user(&[Role::Auditor], &[]);
+        let volume = |account, status| {
+            let body = json!({"source_id": account, "certificate_bundle_status": status});
+            auditor.post("/certificate/query", &body).expect(202).json["total_certificate_volume"].as_i64().unwrap()
+        };
+        assert_eq!(volume(market.target, "Active"), total(true), "what was transferred");
+        assert_eq!(volume(market.source, "Cancelled"), total(false), "what was cancelled");
+        assert_eq!(volume(market.source, "Active"), 4_000 - total(true) - total(false), "what is left");
+        assert_eq!(told.iter().filter(|(_, wh)| *wh > 0).count(), 4, "one winner for each bundle");
+    }
+}
