@@ -1,5 +1,7 @@
 .POSIX:
 .SUFFIXES:
+# None of them is a file, though some have the name of a folder.
+.PHONY: help demo dev test check check.format check.text check.scripts check.migrations check.doc check.openapi lint format openapi bench db.update db.revision db.reset db.seed db.test.migrations clean
 
 # The commands of the project; `make help` lists them. What needs more than a line is in scripts/.
 # Variables of the command line (NAME=, FORCE=, FULL=, KEEP_PG=) reach the commands through their environment.
