@@ -158,7 +158,7 @@ impl Registry {
     fn start_job(&self, id: JobId) {
         let weak = std::sync::Arc::downgrade(&self.0);
         let body = move || {
-            // Held only while a step is carried out would be better still; a closing registry is seen at each step.
+            // Held for as long as the job runs; a closing registry is seen between two steps.
             let Some(inner) = weak.upgrade() else { return };
             Registry(inner).run_issue(id);
         };

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["db", "domain"]),
     ("verify", &["db"]),
-    ("app", &["store", "db", "domain", "verify"]),
+    ("app", &["store", "domain"]),
     ("web", &["app", "domain"]),
     ("granary", &["web", "app", "db", "verify", "domain"]),
     ("testkit", &["granary", "web", "app", "store", "db", "domain", "verify"]),
