@@ -1,9 +1,11 @@
 //! Who is calling: sign-in with a password, opaque tokens, and the first administrator.
 //!
 //! Tokens are random and only their hashes are kept. A token is good until it expires, its user signs out, or the user's
-//! password changes. Reads trust a look-up for up to a second, within which a sign-out in *another* process may not be
-//! seen yet; changes are always decided by the roles as they are in the transaction.
+//! password or roles change; so is an API key (`api_key`), which ends when it is deleted. Reads trust a look-up for up to a
+//! second, within which a sign-out in *another* process may not be seen yet; in this one it is seen at once. Changes are
+//! always decided by the roles as they are in the transaction.
 
+use crate::api_key::KEY_PREFIX;
 use crate::throttle::Throttle;
 use crate::work::Beside;
 use crate::{Error, Registry};
@@ -12,12 +14,12 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::Pas
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::action::NewUser;
-use domain::{AccountId, Actor, Capability, Command, Outcome, Role, Roles, UserId};
+use domain::{AccountId, Actor, Capability, Command, Outcome, Role, Roles, Scopes, UserId};
 use jiff::Timestamp;
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use store::session::Session;
 
@@ -40,9 +42,16 @@ pub struct Caller {
     pub roles: Roles,
     pub token_hash: [u8; 32],
     pub expires_at: Timestamp,
+    /// What the API key that was shown is good for; `None` for the token of a session, which is good for everything.
+    pub scopes: Option<Scopes>,
 }
 
 impl Caller {
+    /// Somebody with a session.
+    pub const fn signed_in(user_id: UserId, roles: Roles, token_hash: [u8; 32], expires_at: Timestamp) -> Self {
+        Self { user_id, roles, token_hash, expires_at, scopes: None }
+    }
+
     /// Whether one of the roles gives this wherever; not where it takes membership of an account.
     pub fn may(&self, capability: Capability) -> bool {
         capability.granted(self.roles, false)
@@ -70,13 +79,20 @@ pub struct SignedIn {
     pub expires_at: Timestamp,
 }
 
+#[derive(Default)]
+struct Lookups {
+    callers: HashMap<[u8; 32], (Caller, Instant)>,
+    /// How often something was forgotten: a look-up from before that is not remembered after it.
+    forgotten: u64,
+}
+
 pub(crate) struct SignIns {
     names: Throttle,
     addresses: Throttle,
     /// Turns at hashing that are free.
     hashing: Mutex<usize>,
     hashed: Condvar,
-    lookups: Mutex<HashMap<[u8; 32], (Caller, Instant)>>,
+    lookups: Mutex<Lookups>,
     /// Compared with where a name is unknown, so that it takes as long.
     decoy: std::sync::OnceLock<String>,
 }
@@ -88,7 +104,7 @@ impl Default for SignIns {
             addresses: Throttle::new(FAILURES_PER_ADDRESS_MAX, FAILURES_WINDOW),
             hashing: Mutex::new(HASHES_AT_ONCE),
             hashed: Condvar::new(),
-            lookups: Mutex::new(HashMap::new()),
+            lookups: Mutex::default(),
             decoy: std::sync::OnceLock::new(),
         }
     }
@@ -121,24 +137,37 @@ impl SignIns {
     }
 
     fn remembered(&self, hash: &[u8; 32], now: Timestamp) -> Option<Caller> {
-        let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        let (caller, at) = lookups.get(hash)?;
+        let lookups = self.lookups();
+        let (caller, at) = lookups.callers.get(hash)?;
         (at.elapsed() < LOOKUP_TRUSTED && caller.expires_at > now).then(|| caller.clone())
     }
 
-    fn remember(&self, caller: &Caller) {
-        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        if lookups.len() >= LOOKUPS_MAX {
-            lookups.retain(|_, (_, at)| at.elapsed() < LOOKUP_TRUSTED);
+    /// Remembers what `look_up` finds, unless something was forgotten meanwhile.
+    fn remembering(&self, look_up: impl FnOnce() -> Result<Caller, Error>) -> Result<Caller, Error> {
+        let forgotten = self.lookups().forgotten;
+        let caller = look_up()?;
+        let mut lookups = self.lookups();
+        if lookups.forgotten != forgotten {
+            return Ok(caller);
         }
-        if lookups.len() < LOOKUPS_MAX {
-            lookups.insert(caller.token_hash, (caller.clone(), Instant::now()));
+        if lookups.callers.len() >= LOOKUPS_MAX {
+            lookups.callers.retain(|_, (_, at)| at.elapsed() < LOOKUP_TRUSTED);
         }
+        if lookups.callers.len() < LOOKUPS_MAX {
+            lookups.callers.insert(caller.token_hash, (caller.clone(), Instant::now()));
+        }
+        drop(lookups);
+        Ok(caller)
     }
 
-    fn forget(&self, is_forgotten: impl Fn(&Caller) -> bool) {
-        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        lookups.retain(|_, (caller, _)| !is_forgotten(caller));
+    pub(crate) fn forget(&self, is_forgotten: impl Fn(&Caller) -> bool) {
+        let mut lookups = self.lookups();
+        lookups.forgotten += 1;
+        lookups.callers.retain(|_, (caller, _)| !is_forgotten(caller));
+    }
+
+    fn lookups(&self) -> MutexGuard<'_, Lookups> {
+        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,7 +204,7 @@ impl Registry {
         Ok(SignedIn { token, user_id, expires_at })
     }
 
-    /// Whose token this is. Blocks.
+    /// Whose token or API key this is. Blocks.
     ///
     /// # Errors
     /// [`Error::NoToken`] if it is unknown, expired or revoked.
@@ -185,11 +214,16 @@ impl Registry {
             return Ok(caller);
         }
         // The hash is compared by the database's index: what it learns of timing is of a hash, not of a token.
-        let found = self.read_primary(|connection| store::session::holder(connection, &token_hash, now))?;
-        let (user_id, roles, expires_at) = found.ok_or(Error::NoToken)?;
-        let caller = Caller { user_id, roles, token_hash, expires_at };
-        self.0.sign_ins.remember(&caller);
-        Ok(caller)
+        self.0.sign_ins.remembering(|| {
+            if token.starts_with(KEY_PREFIX) {
+                let found = self.read_primary(|connection| store::api_key::holder(connection, &token_hash, now))?;
+                let (user_id, roles, expires_at, scopes) = found.ok_or(Error::NoToken)?;
+                return Ok(Caller { user_id, roles, token_hash, expires_at, scopes: Some(scopes) });
+            }
+            let found = self.read_primary(|connection| store::session::holder(connection, &token_hash, now))?;
+            let (user_id, roles, expires_at) = found.ok_or(Error::NoToken)?;
+            Ok(Caller::signed_in(user_id, roles, token_hash, expires_at))
+        })
     }
 
     /// As [`authenticate`](Self::authenticate), without a look at the database: `None` where that would be needed.
@@ -197,14 +231,16 @@ impl Registry {
         self.0.sign_ins.remembered(&hash_of(token), self.now())
     }
 
-    /// Ends the caller's session. Blocks.
+    /// Ends the caller's session, or the API key that they showed. Blocks.
     pub fn sign_out(&self, caller: &Caller) -> Result<(), Error> {
-        self.beside(Beside::CloseSession(caller.token_hash))?.wait()?;
+        let shown = caller.token_hash;
+        let end = if caller.scopes.is_some() { Beside::EndShownKey(shown) } else { Beside::CloseSession(shown) };
+        self.beside(end)?.wait()?;
         self.0.sign_ins.forget(|known| known.token_hash == caller.token_hash);
         Ok(())
     }
 
-    /// Sets a new password and ends all sessions of the caller. Blocks.
+    /// Sets a new password and ends all sessions and API keys of the caller. Blocks.
     ///
     /// # Errors
     /// [`Error::WrongCredentials`] if the old password is wrong, [`Error::TooManyAttempts`].
@@ -221,7 +257,6 @@ impl Registry {
         sign_ins.names.succeeded(&name);
         let password_hash = sign_ins.hash(new)?;
         self.beside(Beside::ChangePassword { user: caller.user_id, password_hash })?.wait()?;
-        sign_ins.forget(|known| known.user_id == caller.user_id);
         Ok(())
     }
 
@@ -273,6 +308,7 @@ pub fn generate_password() -> String {
     URL_SAFE_NO_PAD.encode(random)
 }
 
-fn hash_of(token: &str) -> [u8; 32] {
+/// The hash that is kept of a token or an API key: it is random, so one pass will do.
+pub(crate) fn hash_of(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }

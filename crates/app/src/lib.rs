@@ -4,6 +4,7 @@
 //! reader from a pool, on the caller's own thread, and always within the caller's scope. Nothing here is async: who lives
 //! on an async runtime hands reads to blocking threads and awaits [`Pending`] answers.
 
+mod api_key;
 mod auth;
 mod certificate;
 mod checkpoint;
@@ -20,6 +21,7 @@ mod throttle;
 mod work;
 mod writer;
 
+pub use api_key::{API_KEY_LIFETIME_MAX, API_KEYS_PER_USER_MAX, NewKey};
 pub use auth::{Caller, Credentials, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SignedIn, generate_password};
 pub use certificate::{
     BundlePage, BundleQuery, BundleView, CertificateView, ISSUANCES_PER_QUERY_MAX, Period, QUERY_BUNDLES_MAX,

@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     replica_asked_again: Mutex<Option<Instant>>,
     pub settings: Settings,
     pub clock: Clock,
-    pub sign_ins: SignIns,
+    pub sign_ins: Arc<SignIns>,
     pub attributes: crate::certificate::AttributesCache,
     pub jobs: Mutex<Vec<JoinHandle<()>>>,
     threads: Mutex<Threads>,
@@ -88,6 +88,7 @@ impl Registry {
         let (queue, messages) = sync_channel(QUEUE_WORKS_MAX);
         let (checkpoint_stop, stopped) = std::sync::mpsc::channel();
         let (restart_log, queued) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let sign_ins = Arc::new(SignIns::default());
         let writer = Writer {
             url: url.clone(),
             clock: clock.clone(),
@@ -97,6 +98,7 @@ impl Registry {
             planned_at: 0,
             restart_log: restart_log.clone(),
             queued: queued.clone(),
+            sign_ins: sign_ins.clone(),
         };
         let writer = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&messages))?;
         let threads = Threads {
@@ -113,7 +115,7 @@ impl Registry {
             replica_asked_again: Mutex::new(None),
             settings,
             clock,
-            sign_ins: SignIns::default(),
+            sign_ins,
             attributes: crate::certificate::AttributesCache::default(),
             jobs: Mutex::new(Vec::new()),
             threads: Mutex::new(threads),
@@ -309,7 +311,7 @@ impl Answer {
     pub fn outcome(self) -> Outcome {
         match self.done {
             Done::Acted { outcome, .. } => outcome,
-            Done::Job(_) | Done::Beside => unreachable!("a command answers with its outcome"),
+            Done::Job(_) | Done::Key(_) | Done::Beside => unreachable!("a command answers with its outcome"),
         }
     }
 }

@@ -3,8 +3,9 @@
 use crate::Error;
 use crate::job::{JobStep, NewJob};
 use domain::seal::Hash;
-use domain::{ActionId, Actor, Command, EventNumber, JobId, Outcome, UserId};
+use domain::{ActionId, Actor, ApiKey, ApiKeyId, Command, EventNumber, JobId, Outcome, UserId};
 use jiff::Timestamp;
+use store::api_key::NewApiKey;
 use store::job::JobState;
 use store::session::Session;
 use tokio::sync::oneshot;
@@ -33,7 +34,11 @@ pub(crate) struct Act {
 pub(crate) enum Beside {
     OpenSession(Session),
     CloseSession(Hash),
-    /// Sets a password and ends all sessions of the user.
+    CreateKey(NewApiKey),
+    DeleteKey(ApiKeyId),
+    /// Ends the API key with this hash.
+    EndShownKey(Hash),
+    /// Sets a password and ends all sessions and API keys of the user.
     ChangePassword {
         user: UserId,
         password_hash: String,
@@ -85,6 +90,7 @@ pub enum Done {
         outcome: Outcome,
     },
     Job(JobId),
+    Key(ApiKey),
     Beside,
 }
 

@@ -12,11 +12,14 @@
 //! alone. A database error fails the whole batch and every caller hears it. If the connection is lost during COMMIT, the
 //! database is asked what became of it. After a panic the batch is tried again one by one.
 
+use crate::auth::SignIns;
 use crate::job::{JobStep, NewJob, Progress};
 use crate::work::{Act, Answer, Beside, Done, Work};
 use crate::{Clock, Error};
 use domain::seal::{self, Entry, Hash, Salt, SealedAction};
-use domain::{Actor, Changes, Command, EventNumber, JobId, Outcome, Refusal, Rules, State, decide, event};
+use domain::{
+    Actor, Change, Changes, Command, EventNumber, JobId, Outcome, Refusal, Rules, State, UserId, decide, event,
+};
 use jiff::Timestamp;
 use rand::{Rng as _, rngs::StdRng};
 use std::collections::BTreeMap;
@@ -24,6 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
 use std::time::Duration;
+use store::api_key::KEYS_PER_USER_MAX;
 use store::job::{Job, JobState};
 use store::{Connection, Url, action::ActionRow, event::EventRow, head::Head};
 use tokio::sync::oneshot;
@@ -68,6 +72,8 @@ pub(crate) struct Writer {
     pub restart_log: Arc<AtomicBool>,
     /// Works taken from the queue and not yet answered, for those who watch.
     pub queued: Arc<std::sync::atomic::AtomicUsize>,
+    /// Who was recognised a moment ago: forgotten when their tokens end.
+    pub sign_ins: Arc<SignIns>,
 }
 
 /// What a batch came to, before its commit.
@@ -75,6 +81,8 @@ struct Batch {
     answers: Vec<Result<Answer, Error>>,
     /// The last event that it wrote: how its commit is known again.
     last: Option<(EventNumber, Hash)>,
+    /// Users whose tokens and keys it ended.
+    revoked: Vec<UserId>,
 }
 
 impl Writer {
@@ -189,7 +197,12 @@ impl Writer {
                 std::panic::resume_unwind(panic);
             }
         };
-        match tx.commit() {
+        let committed = tx.commit();
+        // Whatever became of it, to look a token up again is safe.
+        if !batch.revoked.is_empty() {
+            self.sign_ins.forget(|known| batch.revoked.contains(&known.user_id));
+        }
+        match committed {
             Ok(()) => Ok(batch.answers),
             Err(error) if error.is_outcome_unknown() => Ok(self.ask_what_became_of(batch)),
             Err(error) => Err(error),
@@ -306,11 +319,16 @@ impl Press<'_> {
             store::head::save(tx, &ledger.head)?;
         }
         let last = (ledger.head.event_number > first_event).then_some((ledger.head.event_number, ledger.head.leaf));
+        let mut revoked: Vec<UserId> = state.written.others.iter().filter_map(Change::revokes).collect();
+        revoked.extend(works.iter().filter_map(|work| match work {
+            Work::Beside(Beside::ChangePassword { user, .. }) => Some(*user),
+            Work::Act(_) | Work::Beside(_) => None,
+        }));
         let reached = ledger.head.event_number;
         for answer in answers.iter_mut().flatten() {
             answer.event_number = reached;
         }
-        Ok(Batch { answers, last })
+        Ok(Batch { answers, last, revoked })
     }
 
     fn seal_all(&mut self, ledger: &mut Ledger, done: &[Decided<'_>]) {
@@ -476,8 +494,14 @@ fn beside_ledger(tx: &mut Connection, ledger: &mut Ledger, beside: &Beside) -> s
         Beside::CloseSession(hash) => store::session::delete(tx, hash)?,
         Beside::ChangePassword { user, password_hash } => {
             store::user::set_password(tx, *user, password_hash)?;
-            store::session::delete_of(tx, *user)?;
+            store::session::revoke_all(tx, *user)?;
         }
+        Beside::CreateKey(new) => match store::api_key::insert(tx, new, ledger.now)? {
+            Some(key) => done = Done::Key(key),
+            None => return Ok(Err(Refusal::TooMany { field: "api_keys", max: KEYS_PER_USER_MAX }.into())),
+        },
+        Beside::DeleteKey(id) => store::api_key::delete(tx, *id)?,
+        Beside::EndShownKey(hash) => store::api_key::delete_shown(tx, hash)?,
         Beside::CreateJob(new) => {
             let job = create_job(ledger, new);
             store::job::insert(tx, &job)?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Declares one identifier type. A macro because eleven types differ in name only.
+/// Declares one identifier type. A macro because these types differ in name only.
 macro_rules! id {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
         #[$doc]
@@ -47,6 +47,8 @@ id! {
     ActionId,
     /// A long piece of work that is cut into actions.
     JobId,
+    /// A key with which a program calls on behalf of a user.
+    ApiKeyId,
     /// An event's place in the log, from 1, without gaps.
     EventNumber,
 }

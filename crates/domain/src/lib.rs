@@ -7,6 +7,7 @@
 pub mod access;
 pub mod account;
 pub mod action;
+pub mod api_key;
 pub mod bundle;
 pub mod device;
 pub mod energy;
@@ -26,11 +27,12 @@ pub mod user;
 pub use access::{Actor, Capability, Role, Roles};
 pub use account::Account;
 pub use action::{ActionKind, Command, Outcome, Portion, Rules, decide};
+pub use api_key::{ApiKey, Scope, Scopes};
 pub use bundle::{Bundle, BundleStatus, Cancellation};
 pub use device::{Device, DeviceDescription, DeviceKind, EnergyCarrier, EnergySource};
 pub use energy::{Ratio, WattHours};
 pub use id::{
-    AccountId, ActionId, AttributesId, BundleId, DeviceId, EventNumber, JobId, MeasurementId, MetadataId,
+    AccountId, ActionId, ApiKeyId, AttributesId, BundleId, DeviceId, EventNumber, JobId, MeasurementId, MetadataId,
     OrganisationId, UserId,
 };
 pub use measurement::{GrossNet, Measurement, Quality, Reading, ReadingSource};

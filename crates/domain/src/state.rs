@@ -86,6 +86,28 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The user whose tokens and API keys end with this change, because what they were given for no longer holds: their
+    /// roles, their password or the user is gone. The store and the memory of who is signed in both go by it.
+    pub const fn revokes(&self) -> Option<UserId> {
+        match self {
+            Self::UserCreated { .. }
+            | Self::MemberAdded { .. }
+            | Self::OrganisationCreated(_)
+            | Self::AccountCreated { .. }
+            | Self::WhitelistChanged { .. }
+            | Self::DeviceCreated(_)
+            | Self::DeviceApproved(_)
+            | Self::MetadataCreated(_)
+            | Self::AttributesCreated(_)
+            | Self::ReadingsAccepted { .. }
+            | Self::ReadingSuperseded { .. }
+            | Self::BundleCreated(_)
+            | Self::BundleChanged { .. } => None,
+        }
+    }
+}
+
 /// All that one command changes, in order. Empty if there was nothing to do.
 pub type Changes = Vec<Change>;
 

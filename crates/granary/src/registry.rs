@@ -24,7 +24,7 @@ pub(crate) fn with<T>(settings: &Settings, work: impl FnOnce(&Registry) -> Resul
 /// The operator as a reader: user 0 of the log, who may see everything. For reads only; changes are made as
 /// [`domain::Actor::Operator`].
 pub(crate) fn operator() -> Caller {
-    Caller { user_id: UserId(0), roles: Roles::of(&Role::ALL), token_hash: [0; 32], expires_at: Timestamp::MAX }
+    Caller::signed_in(UserId(0), Roles::of(&Role::ALL), [0; 32], Timestamp::MAX)
 }
 
 /// A connection that reads for as long as it takes and changes nothing. The database must be there, with its tables.

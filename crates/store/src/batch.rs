@@ -2,7 +2,7 @@
 //!
 //! About six reads and six writes whatever the number of commands.
 
-use crate::{account, action, bundle, device, event, measurement, metadata, organisation, user};
+use crate::{account, action, bundle, device, event, measurement, metadata, organisation, session, user};
 use crate::{action::ActionRow, event::EventRow};
 use db::{Connection, Result};
 use domain::action::{BundleAction, Deed};
@@ -204,6 +204,9 @@ pub fn load_whitelist_sizes<'c>(
 pub fn write_rows(tx: &mut Connection, state: &State) -> Result<()> {
     for change in &state.written.others {
         write_other(tx, change)?;
+        if let Some(user) = change.revokes() {
+            session::revoke_all(tx, user)?;
+        }
     }
     measurement::supersede(tx, &state.written.superseded)?;
     measurement::insert(tx, &state.written.measurements)?;

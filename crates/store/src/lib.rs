@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod action;
+pub mod api_key;
 pub mod batch;
 pub mod bundle;
 pub mod device;
@@ -23,9 +24,17 @@ mod code;
 pub use db::{CheckpointMode, Connection, Engine, Error, Migration, OpenMode, Pool, Result, Url};
 
 /// The schema, step by step. Never edited once released.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "ledger",
-    sqlite: include_str!("../migrations/sqlite/V1__ledger.sql"),
-    postgres: include_str!("../migrations/postgres/V1__ledger.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "ledger",
+        sqlite: include_str!("../migrations/sqlite/V1__ledger.sql"),
+        postgres: include_str!("../migrations/postgres/V1__ledger.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "api_key",
+        sqlite: include_str!("../migrations/sqlite/V2__api_key.sql"),
+        postgres: include_str!("../migrations/postgres/V2__api_key.sql"),
+    },
+];

@@ -1,4 +1,4 @@
-//! Sessions: who is signed in. Only the hash of a token is kept.
+//! Sessions: who is signed in. Only the hash of a token is kept. [`revoke_all`] is how everything of a user ends.
 
 use crate::code::coded;
 use db::{Connection, Result};
@@ -50,7 +50,12 @@ pub fn delete(tx: &mut Connection, token_hash: &[u8; 32]) -> Result<()> {
     Ok(())
 }
 
-pub fn delete_of(tx: &mut Connection, user: UserId) -> Result<()> {
+/// Ends everything that a user signed in with: sessions and API keys.
+///
+/// Called in the transaction that changes the user's password or roles or deletes them, so that no token outlives what it
+/// was given for. A change of the ledger that does so says it in [`domain::Change::revokes`]: `batch::write_rows` then calls
+/// this, and after the commit the writer forgets which of the user's tokens were looked up in the last second.
+pub fn revoke_all(tx: &mut Connection, user: UserId) -> Result<()> {
     tx.execute("DELETE FROM session WHERE user_id = $1", &[user.0.into()])?;
-    Ok(())
+    crate::api_key::delete_of(tx, user)
 }

@@ -75,7 +75,7 @@ fn reads_come_from_the_standby_and_never_show_an_older_state_than_was_asked_for(
     pause(&pair.standby);
     let registry = Registry::open(settings, time.clock()).expect("both can be reached");
     let roles = Roles::of(&[Role::Auditor]);
-    let caller = Caller { user_id: UserId(1), roles, token_hash: [0; 32], expires_at: Timestamp::MAX };
+    let caller = Caller::signed_in(UserId(1), roles, [0; 32], Timestamp::MAX);
     let read = Read { registry: &registry, caller };
 
     // What was written is seen at once by who asks for it, and by everybody soon.

@@ -55,7 +55,9 @@ async fn carry_out(
     let event = answer.event_number;
     match answer.done {
         app::Done::Acted { outcome, completed_at, .. } => Ok(Carried { outcome, event, at: completed_at }),
-        app::Done::Job(_) | app::Done::Beside => Err(unexpected("a command was not carried out as one")),
+        app::Done::Job(_) | app::Done::Key(_) | app::Done::Beside => {
+            Err(unexpected("a command was not carried out as one"))
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::body::whole;
 use crate::json::{Fault, Fields, Place, Value, boolean, id};
 use crate::limits::TOKEN_CHARS_MAX;
-use crate::{App, Error};
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use crate::{App, Error, scopes};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -18,20 +18,28 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 /// The event number that a change reached, and that a read asks for.
 pub(crate) const EVENT: HeaderName = HeaderName::from_static("x-granary-event");
 
-/// Somebody who showed a valid token. Bearer tokens only.
+/// Somebody who showed a valid token, or an API key that is good for this operation. Bearer tokens only.
 pub(crate) struct Caller(pub app::Caller);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let token = token_of(parts).ok_or(app::Error::NoToken)?;
-        if let Some(caller) = app.registry.authenticate_remembered(token) {
-            return Ok(Self(caller));
+        let caller = recognised(parts, app).await?;
+        if let Some(given) = caller.scopes {
+            scopes::check(given, &parts.method, parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str))?;
         }
-        let token = token.to_owned();
-        app.blocking(move |registry| registry.authenticate(&token)).await.map(Self)
+        Ok(Self(caller))
     }
+}
+
+async fn recognised(parts: &Parts, app: &App) -> Result<app::Caller, Error> {
+    let token = token_of(parts).ok_or(app::Error::NoToken)?;
+    if let Some(caller) = app.registry.authenticate_remembered(token) {
+        return Ok(caller);
+    }
+    let token = token.to_owned();
+    app.blocking(move |registry| registry.authenticate(&token)).await
 }
 
 fn token_of(parts: &Parts) -> Option<&str> {

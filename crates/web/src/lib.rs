@@ -16,6 +16,7 @@ mod number;
 mod openapi;
 mod pages;
 mod problem;
+mod scopes;
 mod server;
 mod upload;
 mod wire;

@@ -2,6 +2,7 @@
 
 use crate::json::Fault;
 use crate::problem::{Faults, KINDS, Problem};
+use crate::scopes::{Needed, needed};
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
 use utoipa::openapi::content::{Content, ContentBuilder};
@@ -19,7 +20,8 @@ use utoipa::{IntoResponses, Modify, OpenApi as _};
     info(
         title = "Granary",
         description = "A registry of granular energy certificates.\n\n\
-            Sign in with POST /auth/login and send the token as `Authorization: Bearer …`. Energy is whole Wh, power whole W, \
+            Sign in with POST /auth/login and send the token as `Authorization: Bearer …`. Programs send an API key of POST \
+            /auth/api_key/create in its place: it may do what its owner's roles allow at that moment, as far as its scopes go. Energy is whole Wh, power whole W, \
             times are RFC 3339 in UTC, intervals are half-open. A change answers with `X-Granary-Event`; a read that sends it \
             back never sees an older state. Errors are problems (RFC 9457), each with a page under /problems; what is wrong \
             with the shape of a request is told all at once.",
@@ -27,7 +29,7 @@ use utoipa::{IntoResponses, Modify, OpenApi as _};
     ),
     components(schemas(Problem, Faults, Fault)),
     security(("bearer" = [])),
-    modifiers(&Bearer),
+    modifiers(&Bearers),
     tags(
         (name = "Sign-in", description = "Tokens and passwords"),
         (name = "Users", description = "Who signs in"),
@@ -42,14 +44,22 @@ use utoipa::{IntoResponses, Modify, OpenApi as _};
 )]
 struct Frame;
 
-struct Bearer;
+/// The two things that may stand behind `Authorization: Bearer`.
+struct Bearers;
 
-impl Modify for Bearer {
+const TOKEN: &str = "bearer";
+const API_KEY: &str = "api_key";
+
+impl Modify for Bearers {
     fn modify(&self, document: &mut OpenApi) {
-        let scheme =
-            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token of POST /auth/login")).build();
         let components = document.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        for (name, about) in [
+            (TOKEN, "A token of POST /auth/login"),
+            (API_KEY, "An API key of POST /auth/api_key/create; operations list the scope that it needs"),
+        ] {
+            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build();
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
+        }
     }
 }
 
@@ -60,22 +70,53 @@ pub(crate) fn frame() -> OpenApi {
 /// The document of the whole API.
 pub fn openapi() -> OpenApi {
     let mut document = crate::api::routes().into_openapi();
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
             // "Nothing is needed" is an empty list; a list with an empty entry means "may be left out".
             let is_open = operation.security.as_deref().is_some_and(|all| all == [SecurityRequirement::default()]);
             if is_open {
                 operation.security = Some(Vec::new());
+            } else {
+                say_which_scope(operation, needed(method, path));
             }
         }
     }
     document
 }
 
-fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete]
-        .into_iter()
-        .filter_map(Option::as_mut)
+fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    [
+        ("GET", &mut item.get),
+        ("POST", &mut item.post),
+        ("PATCH", &mut item.patch),
+        ("PUT", &mut item.put),
+        ("DELETE", &mut item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
+}
+
+/// A token is good for everything; for a key the table of scopes decides.
+fn say_which_scope(operation: &mut Operation, needed: Needed) {
+    let nothing: [&str; 0] = [];
+    let mut security = vec![SecurityRequirement::new(TOKEN, nothing)];
+    let about = match needed {
+        Needed::Scope(scope) => {
+            security.push(SecurityRequirement::new(API_KEY, [scope.name()]));
+            format!("An API key needs the scope `{scope}`.")
+        }
+        Needed::Any => {
+            security.push(SecurityRequirement::new(API_KEY, nothing));
+            "Any API key is good for this.".to_owned()
+        }
+        Needed::Session => "No API key is good for this.".to_owned(),
+    };
+    operation.security = Some(security);
+    let description = operation.description.get_or_insert_default();
+    if !description.is_empty() {
+        description.push_str("\n\n");
+    }
+    description.push_str(&about);
 }
 
 /// The same as text, in a stable order, with a newline at its end.
@@ -125,8 +166,13 @@ impl IntoResponses for SignInProblems {
 
 impl IntoResponses for ReadProblems {
     fn responses() -> Responses {
-        let mut all =
-            problems(&[StatusCode::UNAUTHORIZED, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE]);
+        // 403 is what an API key without the scope is told, also where every user may read.
+        let mut all = problems(&[
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ]);
         all.extend(shape());
         all
     }

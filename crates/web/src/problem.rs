@@ -8,7 +8,7 @@ use crate::limits::{HEADER_BYTES_MAX, RETRY_AFTER_SECONDS};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::Refusal;
+use domain::{Refusal, Scope};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -39,6 +39,10 @@ kinds! {
         "Sign-in failed too often for this name or from this address. Retry-After says when to try again.";
     FORBIDDEN = "forbidden" FORBIDDEN "Not allowed"
         "You are known, and your roles do not allow this. The detail names what it takes.";
+    SCOPE_MISSING = "scope_missing" FORBIDDEN "The key lacks a scope"
+        "The API key is known, and not good for this operation. The problem names the scope that is missing; keys do not change, so make another one.";
+    SESSION_NEEDED = "session_needed" FORBIDDEN "Not with an API key"
+        "No API key is good for this, whatever its scopes. Sign in with POST /auth/login and use the token.";
     NOT_FOUND = "not_found" NOT_FOUND "Not found"
         "Nothing of that id exists, or its existence is not your business.";
     NO_SUCH_PAGE = "no_such_page" NOT_FOUND "No such address"
@@ -119,6 +123,10 @@ pub(crate) enum Error {
     NoSuchPage,
     MethodNotAllowed,
     HeadersTooLarge,
+    /// The API key that was shown does not have this scope.
+    ScopeMissing(Scope),
+    /// An API key was shown where none will do.
+    SessionNeeded,
     /// A reader gave nothing and named no fault.
     NotRead,
 }
@@ -205,6 +213,10 @@ impl IntoResponse for Error {
             Self::NoSuchPage => (&NO_SUCH_PAGE, Map::new()),
             Self::MethodNotAllowed => (&METHOD_NOT_ALLOWED, Map::new()),
             Self::HeadersTooLarge => (&HEADERS_TOO_LARGE, Map::new()),
+            Self::ScopeMissing(scope) => {
+                (&SCOPE_MISSING, Map::from_iter([("scope".to_owned(), Value::from(scope.name()))]))
+            }
+            Self::SessionNeeded => (&SESSION_NEEDED, Map::new()),
             Self::NotRead => {
                 tracing::error!("a request was not read, and no fault was named");
                 (&INTERNAL, Map::new())
@@ -250,6 +262,8 @@ impl Error {
             Self::NoSuchPage => Some("There is nothing at this address".to_owned()),
             Self::MethodNotAllowed => Some("The address does not know this method".to_owned()),
             Self::HeadersTooLarge => Some(format!("The header is larger than {HEADER_BYTES_MAX} bytes")),
+            Self::ScopeMissing(scope) => Some(format!("The API key lacks the scope {scope}")),
+            Self::SessionNeeded => Some("This cannot be done with an API key".to_owned()),
             Self::Faults(_) => Some("The request's shape is wrong".to_owned()),
         }
     }

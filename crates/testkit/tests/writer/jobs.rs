@@ -39,7 +39,7 @@ fn request(market: &Market) -> IssueRequest {
 /// Somebody who may see every job.
 fn issuer() -> Caller {
     let roles = Roles::of(&[Role::GcIssuer]);
-    let caller = Caller { user_id: UserId(0), roles, token_hash: [0; 32], expires_at: Timestamp::MAX };
+    let caller = Caller::signed_in(UserId(0), roles, [0; 32], Timestamp::MAX);
     assert!(caller.may(Capability::ReadEverything));
     caller
 }
