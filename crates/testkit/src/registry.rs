@@ -6,8 +6,9 @@ use domain::action::{
     BundleAction, BundleResult, Deed, NewAccount, NewDevice, NewUser, Portion, SubmitReadings, WhitelistUpdate,
 };
 use domain::{
-    AccountId, Actor, BundleId, Command, DeviceDescription, DeviceId, DeviceKind, EnergySource, GrossNet, Interval,
-    MetadataDescription, MetadataId, Outcome, Quality, Ratio, Reading, ReadingSource, Role, Roles, Rules, UserId,
+    AccountId, ActionId, Actor, BundleId, Command, DeviceDescription, DeviceId, DeviceKind, EnergySource, GrossNet,
+    Interval, MetadataDescription, MetadataId, Outcome, Quality, Ratio, Reading, ReadingSource, Role, Roles, Rules,
+    UserId,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -103,6 +104,29 @@ impl TestRegistry {
         drop(registry);
         let registry = Registry::open(Self::settings(&database), time.clock()).expect("the test's database opens");
         Self { registry, time, database }
+    }
+
+    /// What was asked in an action, as it was kept with it.
+    pub fn request_of(&self, action: i64) -> String {
+        let found = store::action::by_id(&mut self.database.connect(), ActionId(action)).expect("the database answers");
+        found.expect("the action was carried out").request
+    }
+
+    /// Whether any event holds this text as it is.
+    pub fn is_in_an_event(&self, text: &str) -> bool {
+        let mut found = false;
+        let holds =
+            |bytes: Option<&[u8]>| bytes.is_some_and(|b| b.windows(text.len()).any(|part| part == text.as_bytes()));
+        let read = self.database.connect().query_each(
+            "SELECT attributes_before, attributes_after FROM event",
+            &[],
+            |row| -> store::Result<()> {
+                found |= holds(row.get(0)?) || holds(row.get(1)?);
+                Ok(())
+            },
+        );
+        read.expect("the database answers");
+        found
     }
 
     // ── Commands ────────────────────────────────────────────────────────────

@@ -1,23 +1,27 @@
-//! What holders do with bundles: transfer, cancel.
+//! What is done to bundles of one account: each deed in a file of its own, and here what they share.
 //!
-//! The hot path: an action is queued and awaited, and no thread blocks meanwhile.
+//! The hot path: an action is queued and awaited, and no thread blocks meanwhile. Free text is kept with the action and
+//! sealed there byte for byte; it enters no event as it is.
+
+mod cancel;
+mod claim;
+mod lock;
+mod reserve;
+mod transfer;
+mod withdraw;
 
 use super::certificate::BundleStatusWord;
 use super::{own, unexpected};
-use crate::caller::{Asked, Caller, DryRun, Query, Read};
-use crate::json::{Fields, boolean, id, rule, share, text, whole};
-use crate::openapi::ChangeProblems;
-use crate::wire::{At, Changed, Id, Share, Text};
+use crate::json::{Fields, boolean, id, rule, share, whole};
+use crate::wire::{At, Changed, Share};
 use crate::{App, Error};
 use app::Done;
-use axum::extract::State;
 use axum::http::StatusCode;
 use domain::action::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed};
 use domain::{AccountId, BundleId, BundleStatus, Command, Outcome, Portion, Ratio, WattHours};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// The most Wh that a quantity can be: every client's JSON numbers hold it exactly.
 const QUANTITY_MAX: u64 = 9_007_199_254_740_991;
@@ -26,8 +30,44 @@ const OF_ANSWERS: [&str; 5] =
     ["action_request_datetime", "action_completed_datetime", "action_response_status", "result", "total_quantity"];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(transfer)).routes(routes!(cancel))
+    OpenApiRouter::new()
+        .merge(transfer::routes())
+        .merge(cancel::routes())
+        .merge(claim::routes())
+        .merge(reserve::routes())
+        .merge(lock::routes())
+        .merge(withdraw::routes())
 }
+
+/// Declares what documents the request of an action: the selection that all of them share, then what is its own.
+macro_rules! documented {
+    ($(#[$about:meta])* $name:ident { $($own:tt)* }) => {
+        #[derive(utoipa::ToSchema)]
+        $(#[$about])*
+        #[expect(dead_code, reason = "documents what is read member by member")]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            /// The account that holds the bundles.
+            #[schema(minimum = 1)]
+            source_id: i64,
+            /// Without repetition.
+            #[schema(value_type = Vec<crate::wire::Id>, min_items = 1, max_items = 10_000)]
+            granular_certificate_bundle_ids: Vec<i64>,
+            /// Wh in total, oldest production first; splits at most one bundle. More than is held is refused.
+            #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+            certificate_quantity: Option<u64>,
+            /// Of each bundle, rounded down. Not together with a quantity.
+            certificate_bundle_percentage: Option<crate::wire::Share>,
+            /// The caller, if given.
+            #[schema(minimum = 1)]
+            user_id: Option<i64>,
+            /// Accepted and without effect.
+            localise_time: Option<bool>,
+            $($own)*
+        }
+    };
+}
+use documented;
 
 /// Which bundles of an account, and how much of them. Without a quantity and a percentage: whole.
 struct Selection {
@@ -68,103 +108,6 @@ impl Selection {
     }
 }
 
-/// Bundles that go from one account to another.
-#[derive(ToSchema)]
-#[schema(as = Transfer, example = json!({
-    "source_id": 1, "target_id": 2, "granular_certificate_bundle_ids": [1], "certificate_quantity": 1_000,
-}))]
-#[expect(dead_code, reason = "documents what TransferAsked reads")]
-#[serde(deny_unknown_fields)]
-struct TransferSchema {
-    /// The account that holds the bundles.
-    #[schema(minimum = 1)]
-    source_id: i64,
-    /// The account they go to; it must have whitelisted the source.
-    #[schema(minimum = 1)]
-    target_id: i64,
-    /// Without repetition.
-    #[schema(value_type = Vec<Id>, min_items = 1, max_items = 10_000)]
-    granular_certificate_bundle_ids: Vec<i64>,
-    /// Wh in total, oldest production first; splits at most one bundle. More than is held is refused.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    certificate_quantity: Option<u64>,
-    /// Of each bundle, rounded down. Not together with a quantity.
-    certificate_bundle_percentage: Option<Share>,
-    /// The caller, if given.
-    #[schema(minimum = 1)]
-    user_id: Option<i64>,
-    /// Accepted and without effect.
-    localise_time: Option<bool>,
-}
-
-struct TransferAsked {
-    selection: Selection,
-    target_id: i64,
-}
-
-impl Read for TransferAsked {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let selection = Selection::read(fields, "transfer");
-        let target_id = fields.required("target_id", id);
-        fields.pass_over_nulls(&["beneficiary", "beneficiary_account_id", "purpose"]);
-        Some(Self { selection: selection?, target_id: target_id? })
-    }
-}
-
-/// Bundles that are used, once and for ever.
-#[derive(ToSchema)]
-#[schema(as = Cancel, example = json!({
-    "source_id": 1, "granular_certificate_bundle_ids": [2], "certificate_bundle_percentage": 0.25,
-    "beneficiary": "Example customer",
-}))]
-#[expect(dead_code, reason = "documents what CancelAsked reads")]
-#[serde(deny_unknown_fields)]
-struct CancelSchema {
-    /// The account that holds the bundles.
-    #[schema(minimum = 1)]
-    source_id: i64,
-    /// Without repetition.
-    #[schema(value_type = Vec<Id>, min_items = 1, max_items = 10_000)]
-    granular_certificate_bundle_ids: Vec<i64>,
-    /// Wh in total, oldest production first; splits at most one bundle. More than is held is refused.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    certificate_quantity: Option<u64>,
-    /// Of each bundle, rounded down. Not together with a quantity.
-    certificate_bundle_percentage: Option<Share>,
-    /// For whom, as it is shown; the account's name by default.
-    #[schema(value_type = Option<Text>)]
-    beneficiary: Option<String>,
-    /// The account whose users may read and claim what was cancelled.
-    #[schema(minimum = 1)]
-    beneficiary_account_id: Option<i64>,
-    /// `storage` backs a charge of storage, and can never be claimed.
-    #[schema(value_type = Option<Text>)]
-    purpose: Option<String>,
-    /// The caller, if given.
-    #[schema(minimum = 1)]
-    user_id: Option<i64>,
-    /// Accepted and without effect.
-    localise_time: Option<bool>,
-}
-
-struct CancelAsked {
-    selection: Selection,
-    beneficiary: Option<String>,
-    beneficiary_account_id: Option<i64>,
-    purpose: Option<String>,
-}
-
-impl Read for CancelAsked {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let selection = Selection::read(fields, "cancel");
-        let beneficiary = fields.optional("beneficiary", text);
-        let beneficiary_account_id = fields.optional("beneficiary_account_id", id);
-        let purpose = fields.optional("purpose", text);
-        fields.pass_over_nulls(&["target_id"]);
-        Some(Self { selection: selection?, beneficiary, beneficiary_account_id, purpose })
-    }
-}
-
 /// What was asked: kept with the action and sealed, and the first part of the answer.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActionAsked)]
@@ -178,6 +121,14 @@ struct ActionAsked {
     beneficiary: Option<String>,
     beneficiary_account_id: Option<i64>,
     purpose: Option<String>,
+    /// Where reserved bundles are to go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_registry: Option<String>,
+    /// Why the issuer did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    export_failed: Option<bool>,
 }
 
 /// What was done.
@@ -218,62 +169,7 @@ struct ResultBody {
     account_id: i64,
 }
 
-/// Transfer bundles
-///
-/// To an account that has whitelisted the source. All or nothing; every bundle named is checked. For Trading and Production
-/// Users of the source account.
-#[utoipa::path(
-    post, path = "/certificate/transfer", tag = "Certificates", request_body = TransferSchema,
-    params(("dry_run" = Option<bool>, Query, description = "Say what it would do, and change nothing")),
-    responses(
-        (status = 202, description = "What was done", body = ActionBody,
-         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
-        ChangeProblems,
-    ),
-)]
-async fn transfer(
-    State(app): State<App>,
-    Caller(caller): Caller,
-    Query(DryRun(dry_run)): Query<DryRun>,
-    Asked(asked): Asked<TransferAsked>,
-) -> Result<Changed<ActionBody>, Error> {
-    own(&caller, asked.selection.user_id)?;
-    let deed = Deed::Transfer { target: AccountId(asked.target_id) };
-    act(&app, caller, asked.selection, deed, dry_run).await
-}
-
-/// Cancel bundles
-///
-/// Once and for ever, for one beneficiary. All or nothing; every bundle named is checked. For Trading and Production Users of
-/// the source account.
-#[utoipa::path(
-    post, path = "/certificate/cancel", tag = "Certificates", request_body = CancelSchema,
-    params(("dry_run" = Option<bool>, Query, description = "Say what it would do, and change nothing")),
-    responses(
-        (status = 202, description = "What was done", body = ActionBody,
-         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
-        ChangeProblems,
-    ),
-)]
-async fn cancel(
-    State(app): State<App>,
-    Caller(caller): Caller,
-    Query(DryRun(dry_run)): Query<DryRun>,
-    Asked(asked): Asked<CancelAsked>,
-) -> Result<Changed<ActionBody>, Error> {
-    own(&caller, asked.selection.user_id)?;
-    let beneficiary = match asked.beneficiary {
-        Some(beneficiary) => Some(beneficiary),
-        None => app.account_name(AccountId(asked.selection.source_id)).await?,
-    };
-    let deed = Deed::Cancel {
-        beneficiary,
-        beneficiary_account: asked.beneficiary_account_id.map(AccountId),
-        purpose: asked.purpose,
-    };
-    act(&app, caller, asked.selection, deed, dry_run).await
-}
-
+/// Carries out a deed of the caller's on a selection, or says what it would do.
 async fn act(
     app: &App,
     caller: app::Caller,
@@ -281,6 +177,7 @@ async fn act(
     deed: Deed,
     dry_run: bool,
 ) -> Result<Changed<ActionBody>, Error> {
+    own(&caller, selection.user_id)?;
     let asked = asked_of(&selection, &deed);
     let command = Command::Bundles(BundleAction {
         source: AccountId(selection.source_id),
@@ -326,6 +223,9 @@ fn asked_of(selection: &Selection, deed: &Deed) -> ActionAsked {
         beneficiary: None,
         beneficiary_account_id: None,
         purpose: None,
+        target_registry: None,
+        reason: None,
+        export_failed: None,
     };
     match deed {
         Deed::Transfer { target } => asked.target_id = Some(target.0),
@@ -334,7 +234,13 @@ fn asked_of(selection: &Selection, deed: &Deed) -> ActionAsked {
             asked.beneficiary_account_id = beneficiary_account.map(|id| id.0);
             asked.purpose.clone_from(purpose);
         }
-        Deed::Claim | Deed::Reserve { .. } | Deed::Lock { .. } | Deed::Unlock { .. } | Deed::Withdraw { .. } => {}
+        Deed::Claim => {}
+        Deed::Reserve { target_registry } => asked.target_registry.clone_from(target_registry),
+        Deed::Lock { reason } | Deed::Unlock { reason } => asked.reason = Some(reason.clone()),
+        Deed::Withdraw { reason, export_failed } => {
+            asked.reason = Some(reason.clone());
+            asked.export_failed = Some(*export_failed);
+        }
     }
     asked
 }

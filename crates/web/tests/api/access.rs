@@ -50,10 +50,28 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/certificate/query",                   "! ? + + ? ? + + + ? ?"),
     ("POST", "/certificate/transfer",                "! x x x x x + + x x x"),
     ("POST", "/certificate/cancel",                  "! x x x x x + + x x x"),
+    ("POST", "/certificate/claim",                   "! ? ? ? ? ? + + ? ? ?"),
+    ("POST", "/certificate/reserve",                 "! x x x x x + + x x x"),
+    ("POST", "/certificate/reseve",                  "! x x x x x + + x x x"),
+    ("POST", "/certificate/lock",                    "! x + + x x x x x x x"),
+    ("POST", "/certificate/unlock",                  "! x + + x x x x x x x"),
+    ("POST", "/certificate/withdraw",                "! x + + x x x x x x x"),
     ("GET", "/certificate/{id}",                     "! ? + + ? ? + + + ? ?"),
     ("GET", "/job/{id}",                             "! ? + + ? ? ? ? + ? ?"), // an administrator's
     ("GET", "/health/live",                          "+ + + + + + + + + + +"),
     ("GET", "/health/ready",                         "+ + + + + + + + + + +"),
+];
+
+/// What is only rehearsed, so that each caller finds the bundles as they were.
+const DEEDS: [&str; 8] = [
+    "/certificate/transfer",
+    "/certificate/cancel",
+    "/certificate/claim",
+    "/certificate/reserve",
+    "/certificate/reseve",
+    "/certificate/lock",
+    "/certificate/unlock",
+    "/certificate/withdraw",
 ];
 
 struct World {
@@ -72,10 +90,15 @@ impl World {
         kit.whitelist(target, source);
         kit.metadata();
         let device = kit.device("turbine", source);
-        kit.readings(device, hours_from(start(), 1), 100);
+        kit.readings(device, hours_from(start(), 3), 100);
         let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
         let issue = json!({"metadata_id": 1, "from": START, "to": "2026-03-01"});
-        assert_eq!(administrator.post("/certificate/issue", &issue).expect(202).json["issued"], 1);
+        assert_eq!(administrator.post("/certificate/issue", &issue).expect(202).json["issued"], 3);
+        // Bundle 1 is Active, 2 Cancelled, 3 Locked.
+        let on = |bundle: i64| json!({"source_id": source, "granular_certificate_bundle_ids": [bundle]});
+        let trader = app.with_user(&[Role::TradingUser], &[source]);
+        trader.post("/certificate/cancel", &on(2)).expect(202);
+        administrator.post("/certificate/lock", &merged(on(3), &json!({"reason": "a reason"}))).expect(202);
         let member = app.with_user(&[], &[source]);
         Self { app, source, target, member }
     }
@@ -101,7 +124,8 @@ impl World {
     /// A request that is well formed and changes nothing, or nothing that another one needs. `unique` makes names differ.
     fn request(&self, path: &str, unique: usize) -> (String, Value) {
         let name = format!("name {unique}");
-        let bundles = json!({"source_id": self.source, "granular_certificate_bundle_ids": [1]});
+        let on = |bundle: i64| json!({"source_id": self.source, "granular_certificate_bundle_ids": [bundle]});
+        let because = json!({"reason": "a reason"});
         let login = json!({"username": format!("{name}@example.org"), "password": testkit::http::PASSWORD});
         let body = match path {
             "/auth/login" => login,
@@ -120,13 +144,16 @@ impl World {
             "/certificate/create_metadata" => metadata_body(),
             "/certificate/issue" => json!({"metadata_id": 1, "from": START, "to": "2026-03-01", "dry_run": true}),
             "/certificate/query" => json!({"source_id": self.source}),
-            "/certificate/transfer" => merged(bundles, &json!({"target_id": self.target})),
-            "/certificate/cancel" => bundles,
+            "/certificate/transfer" => merged(on(1), &json!({"target_id": self.target})),
+            "/certificate/cancel" | "/certificate/reserve" | "/certificate/reseve" => on(1),
+            "/certificate/claim" => on(2),
+            "/certificate/lock" | "/certificate/withdraw" => merged(on(1), &because),
+            "/certificate/unlock" => merged(on(3), &because),
             _ => json!({}),
         };
         let id = if path == "/user/{id}" { self.member.user_id().0 } else { 1 };
         let mut address = path.replace("{id}", &id.to_string());
-        if matches!(path, "/certificate/transfer" | "/certificate/cancel") {
+        if DEEDS.contains(&path) {
             address.push_str("?dry_run=true");
         }
         (address, body)

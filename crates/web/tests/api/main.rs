@@ -5,20 +5,25 @@ mod account;
 mod auth;
 mod cancel;
 mod certificate;
+mod claim;
 mod conventions;
 mod device;
 mod document;
 mod health;
 mod issue;
 mod job;
+mod lock;
+mod many;
 mod measurement;
 mod organisation;
 mod pages;
 mod query;
+mod reserve;
 mod slow;
 mod story;
 mod transfer;
 mod user;
+mod withdraw;
 
 use domain::{AccountId, BundleId, DeviceId, Role};
 use jiff::Timestamp;
@@ -102,9 +107,42 @@ impl Market {
         self.trader.post("/certificate/cancel", &merged(body, more))
     }
 
+    /// Does `deed` to bundles of the source account as `client`.
+    fn act(&self, client: &Client, deed: &str, bundles: &[BundleId], more: &Value) -> Answer {
+        let body = json!({"source_id": self.source, "granular_certificate_bundle_ids": bundles});
+        client.post(&format!("/certificate/{deed}"), &merged(body, more))
+    }
+
+    /// The state of a bundle, as an auditor reads it.
+    fn status(&self, bundle: BundleId) -> String {
+        let auditor = self.app.with_user(&[Role::Auditor], &[]);
+        let shown = auditor.get(&format!("/certificate/{bundle}")).expect(200).json;
+        shown["certificate_bundle_status"].as_str().expect("a state").to_owned()
+    }
+
+    /// A Trading User of the target account.
+    fn buyer(&self) -> Client {
+        self.app.with_user(&[Role::TradingUser], &[self.target])
+    }
+
     /// Number of the last event: what a refused request leaves as it was.
     fn event(&self) -> i64 {
         self.app.testkit.registry.health().expect("the database answers").event_number.0
+    }
+}
+
+/// Checks who may do `deed`, as a dry run: these roles and no others, as members of the source account if `members`.
+#[track_caller]
+fn assert_only(market: &Market, deed: &str, more: &Value, bundle: BundleId, allowed: &[Role], members: bool) {
+    for role in Role::ALL {
+        let accounts = if members { vec![market.source] } else { Vec::new() };
+        let caller = market.app.with_user(&[role], &accounts);
+        let answer = market.act(&caller, &format!("{deed}?dry_run=true"), &[bundle], more);
+        if allowed.contains(&role) {
+            answer.expect(202);
+        } else {
+            assert_problem(&answer, 403, "forbidden");
+        }
     }
 }
 
