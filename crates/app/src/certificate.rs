@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Connection;
-use store::bundle::{Filter, Place};
+use store::bundle::{BundleFilter, Place};
 
 /// The most bundles that a query answers without paging.
 pub const QUERY_BUNDLES_MAX: usize = 50_000;
@@ -157,7 +157,7 @@ impl Registry {
     pub fn query(&self, caller: &Caller, query: &BundleQuery, fresh: Option<EventNumber>) -> Result<BundlePage, Error> {
         let now = self.now();
         let period = query.period.checked(now, self.settings().query_period_days_max, query.issuance_ids.is_some())?;
-        let filter = Filter {
+        let filter = BundleFilter {
             account: Some(query.account),
             device: query.device,
             energy_sources: query.energy_sources.clone(),
@@ -167,6 +167,7 @@ impl Registry {
             issuances: query.issuance_ids.as_deref().map(issuances).transpose()?,
             range_first: query.range_first,
             range_last: query.range_last,
+            with_split_parents: false,
         };
         let most = query.limit.unwrap_or(QUERY_BUNDLES_MAX);
         let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);

@@ -10,7 +10,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use store::{Connection, Pool, Url};
+use store::{Connection, OpenMode, Pool, Url};
 use tokio::sync::oneshot;
 
 /// Readers of one database.
@@ -245,6 +245,22 @@ impl Registry {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A connection of its own for a read that may take long; of the replica if there is one that answers and is as fresh
+    /// as asked. Blocks.
+    pub(crate) fn long_reader(&self, fresh: Option<EventNumber>) -> store::Result<Connection> {
+        let settings = self.settings();
+        if let Some(url) = settings.read_database.as_ref().filter(|_| !self.0.replica_rests()) {
+            let found = Connection::open_as(url, OpenMode::LongReader)
+                .and_then(|mut connection| Ok(is_as_fresh(&mut connection, fresh)?.then_some(connection)));
+            match found {
+                Ok(Some(connection)) => return Ok(connection),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "the replica does not answer; reading from the primary"),
+            }
+        }
+        Connection::open_as(&settings.database, OpenMode::LongReader)
     }
 
     pub(crate) fn read_primary<T>(&self, work: impl FnOnce(&mut Connection) -> store::Result<T>) -> Result<T, Error> {

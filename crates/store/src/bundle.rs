@@ -4,7 +4,8 @@ use crate::code::{coded, kept};
 use crate::measurement::{interval_of, range_of};
 use db::{Connection, Result, Row, Select, Table};
 use domain::{
-    AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, DeviceId, EnergySource, WattHours,
+    AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, DeviceId, EnergyCarrier, EnergySource,
+    MetadataId, WattHours,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -81,9 +82,9 @@ pub fn by_id(connection: &mut Connection, id: BundleId) -> Result<Option<Bundle>
     )
 }
 
-/// Which bundles of an account to find; split parents never. An absent filter filters nothing.
+/// Which bundles to find; split parents only if asked for. An absent filter filters nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct BundleFilter {
     pub account: Option<AccountId>,
     pub device: Option<DeviceId>,
     pub energy_sources: Vec<EnergySource>,
@@ -96,6 +97,17 @@ pub struct Filter {
     /// Wholly inside, both included.
     pub range_first: Option<u64>,
     pub range_last: Option<u64>,
+    /// Split parents as well, where no status is asked for.
+    pub with_split_parents: bool,
+}
+
+/// A bundle with what its snapshot says of it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub bundle: Bundle,
+    pub metadata_id: MetadataId,
+    pub energy_carrier: EnergyCarrier,
+    pub energy_source: EnergySource,
 }
 
 /// A place in the order of (production start, id), after which a page begins.
@@ -105,7 +117,7 @@ pub type Place = (Timestamp, BundleId);
 /// counts as expired.
 pub fn find(
     connection: &mut Connection,
-    filter: &Filter,
+    filter: &BundleFilter,
     now: Timestamp,
     after: Option<Place>,
     limit: i64,
@@ -124,8 +136,42 @@ pub fn find(
     Ok(found)
 }
 
+/// Hands over each bundle of `filter`, whatever their number: those of an account or a device in the order of (production
+/// start, id), those of all in the order of ids.
+pub fn each<E: From<db::Error>>(
+    connection: &mut Connection,
+    filter: &BundleFilter,
+    now: Timestamp,
+    mut one: impl FnMut(&Listed) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let is_of_all = filter.account.is_none() && filter.device.is_none();
+    let sources = sources_of(filter);
+    for issuance in issuances_of(filter) {
+        let select = Select::new(concat!(
+            "SELECT ",
+            columns!(),
+            ", s.metadata_id, s.energy_carrier, s.energy_source FROM bundle b \
+             JOIN certificate_attributes s ON s.id = b.attributes_id"
+        ));
+        let select = conditions(select, filter, issuance, &sources, now);
+        let order = if is_of_all { "ORDER BY b.id" } else { "ORDER BY b.production_start, b.id" };
+        let select = select.tail(order, ());
+        connection.query_each(select.text(), select.values(), |row| one(&listed_of(row)?))?;
+    }
+    Ok(())
+}
+
+fn listed_of(row: &Row<'_>) -> Result<Listed> {
+    Ok(Listed {
+        bundle: bundle_of(row)?,
+        metadata_id: MetadataId(row.get(16)?),
+        energy_carrier: coded(row, 17, EnergyCarrier::from_code)?,
+        energy_source: coded(row, 18, EnergySource::from_code)?,
+    })
+}
+
 /// The energy of all bundles of `filter`.
-pub fn volume(connection: &mut Connection, filter: &Filter, now: Timestamp) -> Result<WattHours> {
+pub fn volume(connection: &mut Connection, filter: &BundleFilter, now: Timestamp) -> Result<WattHours> {
     const SUM: &str = "SELECT CAST(COALESCE(SUM(b.range_last - b.range_first + 1), 0) AS BIGINT) FROM bundle b";
     let sources = sources_of(filter);
     let mut sum = WattHours::ZERO;
@@ -138,17 +184,17 @@ pub fn volume(connection: &mut Connection, filter: &Filter, now: Timestamp) -> R
 }
 
 /// One look-up for each issuance that is asked for, or one for all.
-fn issuances_of(filter: &Filter) -> Vec<Option<(DeviceId, Timestamp)>> {
+fn issuances_of(filter: &BundleFilter) -> Vec<Option<(DeviceId, Timestamp)>> {
     filter.issuances.as_ref().map_or_else(|| vec![None], |pairs| pairs.iter().map(|pair| Some(*pair)).collect())
 }
 
-fn sources_of(filter: &Filter) -> Vec<i64> {
+fn sources_of(filter: &BundleFilter) -> Vec<i64> {
     filter.energy_sources.iter().map(|source| source.code()).collect()
 }
 
 fn conditions<'v>(
     select: Select<'v>,
-    filter: &'v Filter,
+    filter: &'v BundleFilter,
     issuance: Option<(DeviceId, Timestamp)>,
     sources: &'v [i64],
     now: Timestamp,
@@ -171,6 +217,7 @@ fn conditions<'v>(
             (!sources.is_empty()).then_some(sources),
         );
     match filter.status {
+        None if filter.with_split_parents => select,
         None => select.and("b.status <> ?", Some(BundleStatus::Split.code())),
         Some(BundleStatus::Expired) => select.and(
             "(b.status = ? OR (b.status IN (?, ?) AND b.expires_at <= ?))",

@@ -5,6 +5,7 @@ mod act;
 mod auth;
 mod certificate;
 mod device;
+mod export;
 mod health;
 mod issue;
 mod job;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(certificate::routes())
         .merge(issue::routes())
         .merge(query::routes())
+        .merge(export::routes())
         .merge(act::routes())
         .merge(job::routes())
         .merge(health::routes())

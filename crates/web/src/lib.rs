@@ -8,6 +8,7 @@
 mod api;
 mod body;
 mod caller;
+mod download;
 mod envelope;
 mod json;
 mod limits;
@@ -37,6 +38,8 @@ pub(crate) struct App {
     limits: Limits,
     /// A place for each body of readings that may be read at once.
     uploads: Arc<Semaphore>,
+    /// A place for each export that may be written at once.
+    exports: Arc<Semaphore>,
     names: Arc<names::Names>,
 }
 
@@ -61,7 +64,8 @@ impl App {
 /// The last handle of a registry must not be dropped on an async runtime, so whoever calls this keeps one and closes it.
 pub fn router(registry: Registry, limits: Limits) -> axum::Router {
     let uploads = Arc::new(Semaphore::new(limits.uploads_max));
-    let app = App { registry, limits, uploads, names: Arc::default() };
+    let exports = Arc::new(Semaphore::new(limits.exports_max));
+    let app = App { registry, limits, uploads, exports, names: Arc::default() };
     let (api, _) = api::routes().split_for_parts();
     envelope::around(api.merge(pages::routes()).with_state(app))
 }

@@ -17,6 +17,8 @@ pub(crate) const TOKEN_CHARS_MAX: usize = 200;
 pub(crate) const REQUEST_ID_CHARS_MAX: usize = 64;
 /// Pieces of an upload that wait for the thread that reads them.
 pub(crate) const PIECES_WAITING_MAX: usize = 4;
+/// Bytes of a piece of an answer that is written while it is sent.
+pub(crate) const DOWNLOAD_PIECE_BYTES: usize = 64 * 1024;
 /// Answers below this many bytes are not compressed.
 pub(crate) const COMPRESSED_BYTES_MIN: u64 = 1_024;
 /// What is read and thrown away of a body that nobody wanted, so that its sender gets to see the answer.
@@ -53,6 +55,10 @@ pub struct Limits {
     pub connections_max: u32,
     /// Bodies of readings that are read at once; further ones are told to come back.
     pub uploads_max: usize,
+    /// Exports that are written at once; further ones are told to come back.
+    pub exports_max: usize,
+    /// How long one export may take: it keeps the database from clearing away what it reads.
+    pub export_time: Duration,
     /// How long requests under way may take when the server stops.
     pub drain: Duration,
 }
@@ -67,6 +73,8 @@ impl Default for Limits {
             write_idle: Duration::from_secs(30),
             connections_max: 1_000,
             uploads_max: 8,
+            exports_max: 4,
+            export_time: Duration::from_mins(30),
             drain: Duration::from_secs(30),
         }
     }

@@ -139,6 +139,8 @@ pub(crate) struct SignInProblems;
 pub(crate) struct ReadProblems;
 /// What a read by id may answer beside that.
 pub(crate) struct IdProblems;
+/// What an export may answer beside that.
+pub(crate) struct ExportProblems;
 /// What a query may answer beside that.
 pub(crate) struct QueryProblems;
 /// What a change may answer.
@@ -181,6 +183,12 @@ impl IntoResponses for ReadProblems {
 impl IntoResponses for IdProblems {
     fn responses() -> Responses {
         problems(&[StatusCode::NOT_FOUND])
+    }
+}
+
+impl IntoResponses for ExportProblems {
+    fn responses() -> Responses {
+        problems(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND])
     }
 }
 

@@ -49,6 +49,7 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("GET", "/certificate/metadata/{id}", READ),
     ("POST", "/certificate/issue", ISSUE),
     ("POST", "/certificate/query", READ),
+    ("GET", "/certificate/export", READ),
     ("POST", "/certificate/transfer", TRADE),
     ("POST", "/certificate/cancel", TRADE),
     ("GET", "/certificate/{id}", READ),

@@ -48,6 +48,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/certificate/metadata/{id}",            "! + + + + + + + + + +"),
     ("POST", "/certificate/issue",                   "! x + + x x x x x x x"),
     ("POST", "/certificate/query",                   "! ? + + ? ? + + + ? ?"),
+    ("GET", "/certificate/export",                   "! ? + + ? ? + + + ? ?"),
     ("POST", "/certificate/transfer",                "! x x x x x + + x x x"),
     ("POST", "/certificate/cancel",                  "! x x x x x + + x x x"),
     ("POST", "/certificate/claim",                   "! ? ? ? ? ? + + ? ? ?"),
@@ -153,6 +154,9 @@ impl World {
         };
         let id = if path == "/user/{id}" { self.member.user_id().0 } else { 1 };
         let mut address = path.replace("{id}", &id.to_string());
+        if path == "/certificate/export" {
+            address.push_str(&format!("?source_id={}", self.source));
+        }
         if DEEDS.contains(&path) {
             address.push_str("?dry_run=true");
         }

@@ -9,6 +9,7 @@ mod claim;
 mod conventions;
 mod device;
 mod document;
+mod export;
 mod health;
 mod issue;
 mod job;

@@ -1,6 +1,6 @@
-//! Rows as CSV or as JSON, one object a line. Bytes are written in hexadecimal.
+//! Rows as CSV or as JSON, one object a line. Bytes are written in hexadecimal. In CSV a text that a spreadsheet would take
+//! for a formula begins with an apostrophe.
 
-use crate::cli::ExportFormat;
 use jiff::Timestamp;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -8,9 +8,17 @@ use std::io::{self, Write};
 /// What a cell begins with where a spreadsheet would calculate.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SheetFormat {
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
 /// One value of a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Cell<'c> {
+pub enum Cell<'c> {
     Nothing,
     Number(i64),
     Instant(Timestamp),
@@ -22,11 +30,11 @@ pub(super) enum Cell<'c> {
 }
 
 impl<'c> Cell<'c> {
-    pub(super) fn optional_number(number: Option<i64>) -> Self {
+    pub fn optional_number(number: Option<i64>) -> Self {
         number.map_or(Self::Nothing, Self::Number)
     }
 
-    pub(super) fn optional_text(text: Option<&'c str>) -> Self {
+    pub fn optional_text(text: Option<&'c str>) -> Self {
         text.map_or(Self::Nothing, Self::Text)
     }
 
@@ -43,7 +51,7 @@ impl<'c> Cell<'c> {
 }
 
 /// A table that is being written.
-pub(super) struct Sheet<'o> {
+pub struct Sheet<'o> {
     columns: &'static [&'static str],
     form: Form<'o>,
     /// What is being written of a cell, and of a line; kept for the next.
@@ -57,24 +65,21 @@ enum Form<'o> {
 }
 
 impl<'o> Sheet<'o> {
-    pub(super) fn start(
-        out: &'o mut dyn Write,
-        format: ExportFormat,
-        columns: &'static [&'static str],
-    ) -> io::Result<Self> {
+    /// Begins a table; CSV has a line of column names.
+    pub fn start(out: &'o mut dyn Write, format: SheetFormat, columns: &'static [&'static str]) -> io::Result<Self> {
         let form = match format {
-            ExportFormat::Csv => {
+            SheetFormat::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
                 writer.write_record(columns).map_err(of_output)?;
                 Form::Csv(Box::new(writer))
             }
-            ExportFormat::Ndjson => Form::Ndjson(out),
+            SheetFormat::Ndjson => Form::Ndjson(out),
         };
         Ok(Self { columns, form, cell: String::new(), line: String::new() })
     }
 
     /// Writes a row, a cell for each column.
-    pub(super) fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+    pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         let text = &mut self.cell;
         match &mut self.form {
             Form::Csv(writer) => {
@@ -109,7 +114,8 @@ impl<'o> Sheet<'o> {
         }
     }
 
-    pub(super) fn finish(self) -> io::Result<()> {
+    /// Writes what is left.
+    pub fn finish(self) -> io::Result<()> {
         match self.form {
             Form::Csv(mut writer) => writer.flush(),
             Form::Ndjson(out) => out.flush(),
@@ -131,7 +137,7 @@ mod tests {
 
     const COLUMNS: &[&str] = &["id", "at", "state", "purpose", "hash", "parent"];
 
-    fn written(format: ExportFormat) -> String {
+    fn written(format: SheetFormat) -> String {
         let mut out = Vec::new();
         let mut sheet = Sheet::start(&mut out, format, COLUMNS).unwrap();
         for purpose in ["=1+1", "-", "two\nlines, \"quoted\"", "plain"] {
@@ -151,7 +157,7 @@ mod tests {
 
     #[test]
     fn formulas_in_csv_are_defused_and_the_rest_reads_back() {
-        let text = written(ExportFormat::Csv);
+        let text = written(SheetFormat::Csv);
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let purposes: Vec<String> = reader.records().map(|record| record.unwrap()[3].to_owned()).collect();
         assert_eq!(purposes, ["'=1+1", "'-", "two\nlines, \"quoted\"", "plain"]);
@@ -160,7 +166,7 @@ mod tests {
 
     #[test]
     fn json_lines_keep_texts_as_they_are() {
-        let text = written(ExportFormat::Ndjson);
+        let text = written(SheetFormat::Ndjson);
         let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(first["purpose"], "=1+1");
         assert_eq!(first["id"], -7);
