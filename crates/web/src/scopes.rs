@@ -52,6 +52,12 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("GET", "/certificate/export", READ),
     ("POST", "/certificate/transfer", TRADE),
     ("POST", "/certificate/cancel", TRADE),
+    ("POST", "/certificate/claim", TRADE),
+    ("POST", "/certificate/reserve", TRADE),
+    ("POST", "/certificate/reseve", TRADE),
+    ("POST", "/certificate/lock", ISSUE),
+    ("POST", "/certificate/unlock", ISSUE),
+    ("POST", "/certificate/withdraw", ISSUE),
     ("GET", "/certificate/{id}", READ),
     ("GET", "/job/{id}", READ),
 ];

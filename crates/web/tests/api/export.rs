@@ -103,7 +103,8 @@ fn strangers_export_nothing_and_auditors_everything() {
 
 #[test]
 fn what_is_asked_must_make_sense() {
-    let auditor = app().with_user(&[Role::Auditor], &[]);
+    let app = app();
+    let auditor = app.with_user(&[Role::Auditor], &[]);
     let bad = "/certificate/export?source_id=0&format=xlsx&certificate_bundle_status=active&typo=1\
         &certificate_period_start=2026-02-02&certificate_period_end=2026-02-01";
     let expected = [
