@@ -4,7 +4,7 @@
 .PHONY: help demo dev test check check.format check.text check.scripts check.migrations check.doc check.openapi lint format openapi bench db.update db.revision db.reset db.seed db.test.migrations clean
 
 # The commands of the project; `make help` lists them. What needs more than a line is in scripts/.
-# Variables of the command line (NAME=, FORCE=, FULL=, KEEP_PG=) reach the commands through their environment.
+# Variables of the command line (NAME=, FORCE=, FULL=, KEEP_PG=, NATIVE=) reach the commands through their environment.
 
 GRANARY = cargo run -q -p granary --
 
@@ -14,9 +14,8 @@ help: ## Show this list
 demo: ## Build for release and run a registry full of made-up data
 	cargo run --release -p granary -- demo
 
-dev: ## Run the server on SQLite, set up by .env (made from .env.example)
-	@test -e .env || cp .env.example .env
-	$(GRANARY) serve
+dev: ## Run the server: in containers with PostgreSQL where an engine answers, else on SQLite (NATIVE=1)
+	@scripts/dev.sh
 
 test: ## Install what the tests need, then run all of them (KEEP_PG=1 leaves PostgreSQL running)
 	@scripts/test.sh

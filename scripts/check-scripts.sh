@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 broken=0
-for script in scripts/*.sh .ci/run; do
+for script in scripts/*.sh docker/*.sh .ci/run; do
     case $(head -n 1 "$script") in
     '#!/usr/bin/env bash') bash -n "$script" || broken=1 ;;
     '#!/bin/sh') sh -n "$script" || broken=1 ;;

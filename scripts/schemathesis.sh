@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Starts the debug build on a small SQLite database and lets schemathesis send it requests made from its own
-# /openapi.json. Fails if an answer is not one that the document promises. The server is stopped whatever happens.
+# Lets schemathesis send the server requests made from its own /openapi.json: as a user with every role, and then as one
+# user for each role, who is refused most of it. Fails if an answer is not one that the document promises.
 #
-# Requests are bounded in number and the seed is fixed; SEED and MAX_EXAMPLES choose others.
+#   scripts/schemathesis.sh                  all of them, two at a time, each on a server of its own
+#   scripts/schemathesis.sh 'GC Issuer'      one role alone; '' is the user with every role
+#
+# Requests are bounded in number and the seed is fixed; SEED and MAX_EXAMPLES (as every role: ALL_ROLES_MAX_EXAMPLES)
+# choose others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
 SEED=${SEED:-1}
-MAX_EXAMPLES=${MAX_EXAMPLES:-40}
-RUN_SECONDS_MAX=900
+ALL_ROLES_MAX_EXAMPLES=${ALL_ROLES_MAX_EXAMPLES:-${MAX_EXAMPLES:-30}}
+MAX_EXAMPLES=${MAX_EXAMPLES:-5}
+RUNS_AT_ONCE=2
+RUN_SECONDS_MAX=600
 REQUEST_SECONDS_MAX=20
 
 CHECKS=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
@@ -21,64 +27,57 @@ CHECKS+=,missing_required_header
 # Not called: what ends the run's own session, and the stream that never ends.
 EXCLUDED_PATHS='^/(auth/(logout|change_password)|event/stream)/?$'
 
-export ADMIN_EMAIL=admin@example.org ADMIN_PASSWORD='schemathesis-Run-1'
+client() {
+    python3 "$root/scripts/server_client.py" "$@"
+}
+
+# Beside a server of its own: with-server.sh says where.
+one_run() {
+    local role=$1 token phases=examples,fuzzing examples=$MAX_EXAMPLES
+    # Every value that the document allows or forbids is tried once; who may not do it is not asked all of it again.
+    if [ -z "$role" ]; then
+        phases=examples,coverage,fuzzing examples=$ALL_ROLES_MAX_EXAMPLES
+    fi
+    token=$(client fill "$BASE" "$(client sign-in "$BASE")" "$role")
+    OWN_USER_ID=$(client whoami "$BASE" "$token")
+    # The hooks keep the run from changing the user it acts as. Schemathesis leaves its files where it is started.
+    export OWN_USER_ID SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=$root/scripts PYTHONDONTWRITEBYTECODE=1
+    cd "$SCRATCH"
+    timeout --kill-after=10 "$RUN_SECONDS_MAX" "$root/.venv/bin/schemathesis" run "$BASE/openapi.json" \
+        --header "Authorization: Bearer $token" \
+        --phases "$phases" \
+        --checks "$CHECKS" \
+        --exclude-path-regex "$EXCLUDED_PATHS" \
+        --max-examples "$examples" \
+        --seed "$SEED" \
+        --generation-database none \
+        --request-timeout "$REQUEST_SECONDS_MAX" \
+        --suppress-health-check all \
+        --continue-on-failure \
+        --no-color \
+        </dev/null
+    # Without its token the run would have tested nothing but refusals.
+    [ "$(client whoami "$BASE" "$token")" = "$OWN_USER_ID" ]
+}
+
+# A run with a server around it. What it says is shown at once, so that two do not mix.
+run() {
+    local status=0 said started=$SECONDS
+    said=$(scripts/with-server.sh "$0" beside-server "$1" 2>&1) || status=$?
+    printf '%s\n' "-- as ${1:-every role}: $((SECONDS - started)) s" \
+        "$(if [ "$status" -eq 0 ]; then sed -n '/^=* SUMMARY/,$p' <<<"$said"; else echo "$said"; fi)"
+    return "$status"
+}
 
 [ -x .venv/bin/schemathesis ] || { echo "schemathesis: not installed, run scripts/setup-tests.sh" >&2; exit 1; }
-granary=$(scripts/build-debug.sh)
-scratch=$(mktemp -d)
-server=
 
-clean_up() {
-    local status=$?
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || true
-        wait "$server" 2>/dev/null || true
-    fi
-    if [ "$status" -ne 0 ]; then
-        echo "schemathesis: failed; the last lines of the server's log:" >&2
-        tail -n 40 "$scratch/server.log" >&2 2>/dev/null || true
-    fi
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-client() {
-    python3 "$root/scripts/schemathesis_client.py" "$@"
-}
-
-export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
-port=$(client free-port)
-base=http://127.0.0.1:$port
-
-# In an empty folder, so that no .env is read.
-(
-    cd "$scratch"
-    unset DATABASE_READ_URL
-    LISTEN=127.0.0.1:$port DATABASE_URL=sqlite://$scratch/granary.db exec "$granary" serve
-) >"$scratch/server.log" 2>&1 &
-server=$!
-
-client wait-ready "$base" "$server"
-token=$(client fill "$base" "$(client sign-in "$base")")
-OWN_USER_ID=$(client whoami "$base" "$token")
-
-# The hooks keep the run from changing the user it acts as. Schemathesis leaves its files where it is started.
-export OWN_USER_ID SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=$root/scripts PYTHONDONTWRITEBYTECODE=1
-cd "$scratch"
-timeout --kill-after=10 "$RUN_SECONDS_MAX" "$root/.venv/bin/schemathesis" run "$base/openapi.json" \
-    --header "Authorization: Bearer $token" \
-    --phases examples,coverage,fuzzing \
-    --checks "$CHECKS" \
-    --exclude-path-regex "$EXCLUDED_PATHS" \
-    --max-examples "$MAX_EXAMPLES" \
-    --seed "$SEED" \
-    --generation-database none \
-    --request-timeout "$REQUEST_SECONDS_MAX" \
-    --suppress-health-check all \
-    --continue-on-failure \
-    --no-color \
-    </dev/null
-
-# Without its token the run would have tested nothing but refusals.
-[ "$(client whoami "$base" "$token")" = "$OWN_USER_ID" ]
-kill -0 "$server"
+case $# in
+0)
+    GRANARY_BIN=$(scripts/build-debug.sh)
+    export GRANARY_BIN
+    roles=$(python3 -c 'import json; print(*json.load(open("openapi.json"))["components"]["schemas"]["Role"]["enum"], sep="\n")')
+    printf '%s\n' '' "$roles" | tr '\n' '\0' | xargs -0 -n 1 -P "$RUNS_AT_ONCE" "$0"
+    ;;
+1) run "$1" ;;
+2) one_run "$2" ;;
+esac

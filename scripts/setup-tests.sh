@@ -67,7 +67,7 @@ setup_postgres() {
 
 setup_python() {
     command -v python3 >/dev/null || apt_install python3
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed for schemathesis."
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed."
     cmp -s "$PYTHON_REQUIREMENTS" .venv/installed.txt && return
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     echo "setup: installing Python packages into .venv"

@@ -14,29 +14,14 @@ uid=$(id -u)
 dir=${GRANARY_TEST_PG_DIR:-/tmp/granary-test-pg-$uid}
 port=${GRANARY_TEST_PG_PORT:-54329}
 data=$dir/data
-version_min=15
 
 fail() {
     echo "test-postgres: $*" >&2
     exit 1
 }
 
-# The newest installed version; Debian and Ubuntu keep the server's programs out of PATH.
-bin=
-version=0
-for candidate in /usr/lib/postgresql/*/bin; do
-    number=$(basename "$(dirname "$candidate")")
-    case $number in *[!0-9]*) continue ;; esac
-    if [ -x "$candidate/initdb" ] && [ "$number" -gt "$version" ]; then
-        bin=$candidate version=$number
-    fi
-done
-if [ -z "$bin" ] && command -v initdb >/dev/null 2>&1; then
-    bin=$(dirname "$(command -v initdb)")
-    version=$("$bin/initdb" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
-fi
-[ -n "$bin" ] || fail "no PostgreSQL server found; install postgresql-$version_min or newer"
-[ "$version" -ge "$version_min" ] || fail "PostgreSQL $version is too old, $version_min or newer is needed"
+bin=$("$(dirname "$0")/postgres-bin.sh")
+version=$("$bin/initdb" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 
 # PostgreSQL refuses to run as root.
 as_owner() {

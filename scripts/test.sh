@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test on SQLite and PostgreSQL: the Rust tests, the examples in the documentation, then schemathesis.
+# Runs every test on SQLite and PostgreSQL: the Rust tests and the examples in the documentation first, then the built
+# program with the files that go with it, and what others run against it.
 # A stage that fails does not keep the next ones from running; the exit status says whether all of them passed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,6 +31,11 @@ rust_tests() {
     fi
 }
 
+containers() {
+    local granary
+    granary=$(scripts/build-debug.sh) && .venv/bin/python scripts/test_containers.py "$granary"
+}
+
 scripts/setup-tests.sh
 if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     # One that runs already is somebody's: it is used and left alone.
@@ -42,6 +48,8 @@ fi
 stage "Rust tests" rust_tests
 stage "documentation tests" cargo test --workspace --doc --quiet
 stage "migrations" scripts/test-migrations.sh
+stage "containers" containers
+stage "Python client" scripts/with-server.sh .venv/bin/python scripts/test_python_client.py
 stage "schemathesis" scripts/schemathesis.sh
 
 for name in "${failed[@]}"; do

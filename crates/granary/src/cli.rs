@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Check settings, database, disk and clocks
     Doctor(Doctor),
+    /// Ask the running server whether it is ready, as a container's health check does
+    Healthcheck,
     /// Manage users
     #[command(subcommand)]
     User(User),

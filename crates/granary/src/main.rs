@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod export;
 mod failure;
+mod healthcheck;
 mod import;
 mod issue;
 mod logging;
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> Result<Verdict, Failure> {
         }
         Command::Doctor(arguments) => doctor::run(&flags, &arguments),
         Command::Demo(arguments) => demo::run(&of(settings::Defaults::Demo)?, &arguments),
+        Command::Healthcheck => healthcheck::run(&of(settings::Defaults::Usual)?),
         Command::Serve => serve::run(&of(settings::Defaults::Usual)?),
         Command::Migrate(arguments) => migrate::run(&quietly(of(settings::Defaults::Usual)?), &arguments),
         Command::Verify(arguments) => verify::run(&quietly(of(settings::Defaults::Usual)?), &arguments),

@@ -36,6 +36,9 @@ const OF_THE_SEED: &[(&str, &str)] = &[
     ("FRONTEND_URL", "leave it out: the pages are part of the program"),
 ];
 
+/// Names that `compose.yaml` reads from the same file; they say nothing to the program.
+const OF_COMPOSE: &[&str] = &["PUBLISH_ADDRESS", "SUPERUSER_PASSWORD", "DATABASE_PASSWORD", "REPLICATION_PASSWORD"];
+
 /// What the file states. One that is missing states nothing, unless it `is_required`.
 pub(super) fn read(path: &Path, is_required: bool) -> Result<BTreeMap<&'static str, Stated>, Vec<Fault>> {
     let fault = |rule: String| vec![Fault::File { path: path.to_owned(), rule }];
@@ -72,7 +75,7 @@ fn parse(path: &Path, text: &str) -> Result<BTreeMap<&'static str, Stated>, Vec<
     if faults.is_empty() { Ok(stated) } else { Err(faults) }
 }
 
-/// The known name and the value of a line; `None` for a blank line and a comment.
+/// The known name and the value of a line; `None` for a blank line, a comment and what is for others.
 fn assignment(line: &str) -> Result<Option<(&'static str, String)>, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -81,6 +84,9 @@ fn assignment(line: &str) -> Result<Option<(&'static str, String)>, String> {
     let (name, raw) = line.split_once('=').ok_or("must be NAME=value, or a comment that begins with #")?;
     let name = name.trim();
     let name = name.strip_prefix("export ").unwrap_or(name).trim();
+    if OF_COMPOSE.contains(&name) {
+        return Ok(None);
+    }
     let known = known(name)?;
     let raw = raw.trim_start();
     if raw.contains('$') && !raw.starts_with('\'') {

@@ -1,7 +1,7 @@
 //! `serve`, from its first start to its end. What it answers is tested elsewhere.
 
 use crate::run::{ENGINES, Folder};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
 /// The password that a first start told, if it did.
@@ -45,6 +45,43 @@ fn the_server_answers_until_it_is_told_to_stop() {
     let address = server.address.clone();
     server.stop("TERM").ended_with(0);
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn the_health_check_ends_with_0_as_long_as_the_server_is_ready() {
+    let folder = Folder::new();
+    let server = folder.serve(&["serve"]);
+    let address = server.address.clone();
+    folder.run(&["healthcheck", "--listen", &address]).ended_with(0);
+    // What listens everywhere is asked on this machine.
+    let everywhere = address.replace("127.0.0.1", "0.0.0.0");
+    folder.run(&["healthcheck", "--listen", &everywhere]).ended_with(0);
+    server.stop("TERM").ended_with(0);
+    let ran = folder.run(&["healthcheck", "--listen", &address]).ended_with(1);
+    assert!(ran.err.contains(&format!("nothing answers at {address}")), "{}", ran.err);
+}
+
+#[test]
+fn the_health_check_ends_with_1_where_the_answer_is_another() {
+    for (answer, told) in [
+        ("HTTP/1.1 503 Service Unavailable\r\n\r\n", "not ready: it answered 503"),
+        ("SSH-2.0-somebody else\r\n", "not ready: it does not speak HTTP"),
+        ("", "not ready: it does not speak HTTP"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let other = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            // To its end, or closing the connection would take the answer back.
+            let request = BufReader::new(&connection).lines().map_while(Result::ok);
+            let request: Vec<_> = request.take_while(|line| !line.is_empty()).collect();
+            connection.write_all(answer.as_bytes()).unwrap();
+            request[0].clone()
+        });
+        let ran = Folder::new().run(&["healthcheck", "--listen", &address]).ended_with(1);
+        assert_eq!(other.join().unwrap(), "GET /health/ready HTTP/1.1");
+        assert!(ran.err.contains(told), "{}", ran.err);
+    }
 }
 
 #[test]

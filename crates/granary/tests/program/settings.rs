@@ -41,6 +41,15 @@ fn a_name_that_is_not_known_is_refused_with_its_line_and_the_nearest_one() {
 }
 
 #[test]
+fn names_that_are_for_compose_are_passed_over() {
+    let folder = Folder::new();
+    folder.file(".env", "PUBLISH_ADDRESS=0.0.0.0\nDATABASE_PASSWORD=s3cret\nDATABASE_URL=sqlite://of-the-file.db\n");
+    assert!(database(&folder, &[]).ends_with("sqlite://of-the-file.db"));
+    folder.file(".env", "DATABASE_PASSWORDS=s3cret\n");
+    assert!(folder.run(&["migrate"]).ended_with(2).err.contains("DATABASE_PASSWORDS is not a setting"));
+}
+
+#[test]
 fn names_of_the_demonstration_registry_are_answered_with_what_takes_their_place() {
     let folder = Folder::new();
     folder.file(".env", "POSTGRES_PASSWORD=s3cret\nJWT_SECRET_KEY=s3cret\nLOGGING_LEVEL=INFO\nCAPACITY_MARGIN=1.1\n");

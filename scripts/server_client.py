@@ -1,10 +1,10 @@
-"""The few requests that scripts/schemathesis.sh makes itself. Python's own library only.
+"""The few requests that the scripts make of a running server themselves. Python's own library only.
 
 free-port                  prints a free port of 127.0.0.1
 wait-ready BASE PID        waits until GET /health/ready is 200, as long as process PID lives
 sign-in BASE               prints an access token for ADMIN_EMAIL and ADMIN_PASSWORD
-fill BASE TOKEN            makes accounts, a device and certificates, so that ids of 1 and 2 are known;
-                           prints a token of a user of both accounts with every role
+fill BASE TOKEN [ROLE]     makes accounts, a device and certificates, so that ids of 1 and 2 are known;
+                           prints a token of a user of both accounts with this role, or with every role
 whoami BASE TOKEN          prints the id of the token's user
 """
 
@@ -69,15 +69,15 @@ def sign_in(base, name=None):
     return json.loads(request(base + "/auth/login", urllib.parse.urlencode(form).encode()))["access_token"]
 
 
-def fill(base, token):
+def fill(base, token, role=None):
     def ask(method, path, body=None):
         headers = {"Authorization": f"Bearer {token}"}
         data = None if body is None else json.dumps(body).encode()
         return json.loads(request(base + path, data, headers, method))
 
-    roles = ask("GET", "/openapi.json")["components"]["schemas"]["Role"]["enum"]
-    user = {"name": "Everybody", "primary_contact": "everybody@example.org", "password": os.environ["ADMIN_PASSWORD"]}
-    user_id = ask("POST", "/user/create", {**user, "roles": roles})["id"]
+    every_role = ask("GET", "/openapi.json")["components"]["schemas"]["Role"]["enum"]
+    user = {"name": "Somebody", "primary_contact": "somebody@example.org", "password": os.environ["ADMIN_PASSWORD"]}
+    user_id = ask("POST", "/user/create", {**user, "roles": [role] if role else every_role})["id"]
     accounts = [
         ask("POST", "/account/create", {"account_name": name, "user_ids": [user_id]})["id"] for name in ("One", "Two")
     ]
