@@ -1,7 +1,17 @@
 //! Organisations.
 
-use db::{Connection, Result, Row, Value};
-use domain::{Organisation, OrganisationDescription, OrganisationId};
+use db::{Connection, Result, Row, Select, Value};
+use domain::{Organisation, OrganisationDescription, OrganisationId, UserId};
+
+macro_rules! columns {
+    () => {
+        "o.id, o.name, o.business_id, o.primary_contact, o.address, o.website, o.is_deleted, o.created_at"
+    };
+}
+
+/// Of one member's accounts only.
+const BEHIND_ACCOUNTS_OF: &str = "o.id IN (SELECT a.organisation_id FROM account_user m \
+     JOIN account a ON a.id = m.account_id WHERE m.user_id = ? AND NOT a.is_deleted)";
 
 fn organisation_of(row: &Row<'_>) -> Result<Organisation> {
     Ok(Organisation {
@@ -20,11 +30,38 @@ fn organisation_of(row: &Row<'_>) -> Result<Organisation> {
 
 pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Organisation>> {
     connection.query(
-        "SELECT o.id, o.name, o.business_id, o.primary_contact, o.address, o.website, o.is_deleted, o.created_at \
-         FROM organisation o WHERE o.id IN rarray($1)",
+        concat!("SELECT ", columns!(), " FROM organisation o WHERE o.id IN rarray($1)"),
         &[ids.into()],
         organisation_of,
     )
+}
+
+/// The organisation, if it stands behind an account of this member's; of no member: in any case.
+pub fn by_id_for(
+    connection: &mut Connection,
+    id: OrganisationId,
+    member: Option<UserId>,
+) -> Result<Option<Organisation>> {
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM organisation o"))
+        .and("o.id = ?", Some(id.0))
+        .and(BEHIND_ACCOUNTS_OF, member.map(|user| user.0));
+    Ok(connection.select(&select, organisation_of)?.into_iter().next())
+}
+
+/// Up to `limit` organisations behind an id, in the order of ids, of this member's accounts; of no member: all there are.
+pub fn list(
+    connection: &mut Connection,
+    member: Option<UserId>,
+    with_deleted: bool,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Organisation>> {
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM organisation o"))
+        .and("o.id > ?", after)
+        .and_if(!with_deleted, "NOT o.is_deleted")
+        .and(BEHIND_ACCOUNTS_OF, member.map(|user| user.0))
+        .tail("ORDER BY o.id LIMIT ?", limit);
+    connection.select(&select, organisation_of)
 }
 
 pub fn taken_names(connection: &mut Connection, names: &[String]) -> Result<Vec<String>> {

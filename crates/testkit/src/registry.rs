@@ -7,8 +7,8 @@ use domain::action::{
 };
 use domain::{
     AccountId, ActionId, Actor, BundleId, Command, DeviceDescription, DeviceId, DeviceKind, EnergySource, GrossNet,
-    Interval, MetadataDescription, MetadataId, Outcome, Quality, Ratio, Reading, ReadingSource, Role, Roles, Rules,
-    UserId,
+    Interval, MetadataDescription, MetadataId, OrganisationDescription, OrganisationId, Outcome, Quality, Ratio,
+    Reading, ReadingSource, Role, Roles, Rules, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -159,9 +159,27 @@ impl TestRegistry {
         }
     }
 
+    pub fn organisation(&self, name: &str) -> OrganisationId {
+        let new = OrganisationDescription {
+            name: name.to_owned(),
+            business_id: "SC123456".to_owned(),
+            primary_contact: "office@example.org".to_owned(),
+            address: None,
+            website: None,
+        };
+        match self.made(Command::CreateOrganisation(new)) {
+            Outcome::Organisation(id) => id,
+            other => unreachable!("creating an organisation gave {other:?}"),
+        }
+    }
+
     pub fn account(&self, name: &str) -> AccountId {
-        let new =
-            NewAccount { name: name.to_owned(), organisation_id: None, user_ids: Vec::new(), whitelist: Vec::new() };
+        self.account_of(name, None)
+    }
+
+    /// An account with an organisation behind it.
+    pub fn account_of(&self, name: &str, organisation_id: Option<OrganisationId>) -> AccountId {
+        let new = NewAccount { name: name.to_owned(), organisation_id, user_ids: Vec::new(), whitelist: Vec::new() };
         match self.made(Command::CreateAccount(new)) {
             Outcome::Account(id) => id,
             other => unreachable!("creating an account gave {other:?}"),

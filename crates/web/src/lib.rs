@@ -15,6 +15,7 @@ mod limits;
 mod names;
 mod number;
 mod openapi;
+mod page;
 mod pages;
 mod problem;
 mod scopes;

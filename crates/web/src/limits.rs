@@ -30,8 +30,10 @@ pub(crate) const WAIT_SECONDS: u64 = 60;
 /// The pauses between two looks at a job: they grow from the first to the last.
 pub(crate) const POLL_FIRST: Duration = Duration::from_millis(5);
 pub(crate) const POLL_LAST: Duration = Duration::from_millis(250);
-/// Entries of a page.
+/// The most and the usual number of entries of a page, and characters of a cursor that are worth a look.
 pub(crate) const PAGE_MAX: u64 = 1_000;
+pub(crate) const PAGE_USUAL: u64 = 100;
+pub(crate) const CURSOR_CHARS_MAX: usize = 200;
 /// Accounts whose names are remembered, and for how long.
 pub(crate) const NAMES_MAX: usize = 10_000;
 pub(crate) const NAMES_TRUSTED: Duration = Duration::from_secs(1);

@@ -1,21 +1,23 @@
 //! Organisations.
 
 use super::{carry_out, unexpected};
-use crate::caller::{Asked, Caller, Read};
+use crate::caller::{Asked, Caller, Fresh, PathId, Query, Read};
 use crate::json::{Fields, text, text_or_number};
-use crate::openapi::ChangeProblems;
+use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::page::{Listed, cursor_of};
 use crate::wire::{At, Changed, Text};
 use crate::{App, Error};
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::{Command, OrganisationDescription, Outcome};
+use domain::{Command, Organisation, OrganisationDescription, OrganisationId, Outcome};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create))
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(list)).routes(routes!(read_organisation))
 }
 
 /// An organisation to be.
@@ -63,6 +65,30 @@ struct OrganisationBody {
     is_deleted: bool,
 }
 
+impl From<Organisation> for OrganisationBody {
+    fn from(organisation: Organisation) -> Self {
+        let description = organisation.description;
+        Self {
+            id: organisation.id.0,
+            name: description.name,
+            business_id: description.business_id,
+            primary_contact: description.primary_contact,
+            address: description.address,
+            website: description.website,
+            created_at: organisation.created_at.into(),
+            is_deleted: organisation.is_deleted,
+        }
+    }
+}
+
+/// Organisations, in the order of their ids.
+#[derive(Serialize, ToSchema)]
+struct Organisations {
+    organisations: Vec<OrganisationBody>,
+    /// Where the next page begins; `null` at the end.
+    next_cursor: Option<String>,
+}
+
 /// Create an organisation
 ///
 /// For the Registry Administrator.
@@ -80,23 +106,53 @@ async fn create(
     Asked(asked): Asked<OrganisationCreate>,
 ) -> Result<Changed<OrganisationBody>, Error> {
     let command = Command::CreateOrganisation(OrganisationDescription {
-        name: asked.name.clone(),
-        business_id: asked.business_id.clone(),
-        primary_contact: asked.primary_contact.clone(),
-        address: asked.address.clone(),
-        website: asked.website.clone(),
-    });
-    let carried = carry_out(&app, &caller, command, &serde_json::json!({})).await?;
-    let Outcome::Organisation(id) = carried.outcome else { return Err(unexpected("creating an organisation")) };
-    let body = OrganisationBody {
-        id: id.0,
         name: asked.name,
         business_id: asked.business_id,
         primary_contact: asked.primary_contact,
         address: asked.address,
         website: asked.website,
-        created_at: carried.at.into(),
-        is_deleted: false,
-    };
-    Ok(Changed { status: StatusCode::CREATED, event: carried.event, body })
+    });
+    let carried = carry_out(&app, &caller, command, &serde_json::json!({})).await?;
+    let Outcome::Organisation(id) = carried.outcome else { return Err(unexpected("creating an organisation")) };
+    let fresh = Some(carried.event);
+    let made = app.blocking(move |registry| registry.organisation(&caller, id, fresh)).await?;
+    Ok(Changed { status: StatusCode::CREATED, event: carried.event, body: made.into() })
+}
+
+/// List organisations
+///
+/// Those behind the caller's accounts; all for those who may read everything.
+#[utoipa::path(
+    get, path = "/organisation/list", tag = "Organisations", params(Listed, Fresh),
+    responses((status = 200, description = "A page of organisations", body = Organisations), ReadProblems),
+)]
+async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(asked): Query<Listed>,
+    Fresh(fresh): Fresh,
+) -> Result<Json<Organisations>, Error> {
+    let Listed { paging, with_deleted } = asked;
+    let page = app.blocking(move |registry| registry.organisations(&caller, with_deleted, paging, fresh)).await?;
+    let next_cursor = page.next.as_ref().map(cursor_of);
+    Ok(Json(Organisations { organisations: page.entries.into_iter().map(Into::into).collect(), next_cursor }))
+}
+
+/// Read an organisation
+///
+/// One behind an account of the caller's, or any for those who may read everything.
+#[utoipa::path(
+    get, path = "/organisation/{id}", tag = "Organisations",
+    params(("id" = i64, Path, description = "The organisation's id", minimum = 1), Fresh),
+    responses((status = 200, description = "The organisation", body = OrganisationBody), ReadProblems, IdProblems),
+)]
+async fn read_organisation(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Fresh(fresh): Fresh,
+) -> Result<Json<OrganisationBody>, Error> {
+    let id = OrganisationId(id);
+    let organisation = app.blocking(move |registry| registry.organisation(&caller, id, fresh)).await?;
+    Ok(Json(organisation.into()))
 }

@@ -7,13 +7,12 @@ use crate::caller::{Asked, Caller, Fresh, Read};
 use crate::json::{Fields, Rule, Value, any_text, boolean, id, instant, rule, whole, word};
 use crate::limits::PAGE_MAX;
 use crate::openapi::{QueryProblems, ReadProblems};
+use crate::page::{cursor, cursor_of};
 use crate::wire::{At, Written, json};
 use crate::{App, Error};
 use app::{BundleQuery, ISSUANCES_PER_QUERY_MAX, Period, issuance_id};
 use axum::extract::State;
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{AccountId, BundleId, BundleStatus, DeviceId, EnergyCarrier, EnergySource};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,7 +22,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Characters of an issuance id or a cursor that are worth a look.
+/// Characters of an issuance id that are worth a look.
 const ID_CHARS_MAX: usize = 200;
 /// The last certificate id that a number in JSON holds exactly.
 const RANGE_MAX: u64 = 9_007_199_254_740_991;
@@ -139,7 +138,7 @@ impl Read for QueryAsked {
         }
         let localise_time = fields.optional("localise_time", boolean);
         let limit = fields.optional("limit", whole(1, PAGE_MAX));
-        let (cursor, after) = fields.optional("cursor", place).unzip();
+        let after = fields.optional("cursor", cursor).map(|(start, bundle)| (start, BundleId(bundle)));
         fields.optional("action_type", |value| match value {
             Value::Text(word) if word == "query" => Ok(()),
             _ => Err(rule("enum", "Input should be 'query'")),
@@ -158,7 +157,7 @@ impl Read for QueryAsked {
             certificate_bundle_id_range_end: last,
             localise_time,
             limit,
-            cursor,
+            cursor: after.map(place),
             after,
         })
     }
@@ -184,20 +183,9 @@ fn issuances(device: &str, value: &Value<'_>) -> Result<Vec<String>, Rule> {
         .collect()
 }
 
-/// Where a page begins, as it is told to clients, who need not know what it means.
-fn cursor_of((start, bundle): (Timestamp, BundleId)) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{},{bundle}", start.as_microsecond()))
-}
-
-fn place(value: &Value<'_>) -> Result<(String, (Timestamp, BundleId)), Rule> {
-    let bad = || rule("value_error", "Value error, this is no next_cursor of an answer");
-    let text = any_text(1, ID_CHARS_MAX)(value)?;
-    let decoded = URL_SAFE_NO_PAD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = decoded.ok_or_else(bad)?;
-    let (micros, bundle) = decoded.split_once(',').ok_or_else(bad)?;
-    let start = micros.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).ok_or_else(bad)?;
-    let bundle = bundle.parse().ok().filter(|id| *id > 0).ok_or_else(bad)?;
-    Ok((text, (start, BundleId(bundle))))
+/// The cursor of a page that begins behind this bundle.
+fn place((start, bundle): (Timestamp, BundleId)) -> String {
+    cursor_of(&(start, bundle.0))
 }
 
 /// The query, and what matches it.
@@ -271,25 +259,9 @@ async fn query(
                 asked,
                 granular_certificate_bundles: page.bundles.iter().map(BundleBody::from).collect(),
                 total_certificate_volume: page.volume.map(|volume| volume.0),
-                next_cursor: page.next.map(cursor_of),
+                next_cursor: page.next.map(place),
             })
         })
         .await?;
     Ok(Written { status: StatusCode::ACCEPTED, json })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back_and_a_made_up_one_does_not() {
-        let start: Timestamp = "2026-01-01T13:00:00.000001Z".parse().unwrap();
-        let cursor = cursor_of((start, BundleId(7)));
-        let read = place(&Value::Text(Cow::Borrowed(&cursor))).unwrap();
-        assert_eq!(read, (cursor, (start, BundleId(7))));
-        for odd in ["x", "", "MTIz", "!!!"] {
-            assert!(place(&Value::Text(Cow::Borrowed(odd))).is_err(), "{odd}");
-        }
-    }
 }

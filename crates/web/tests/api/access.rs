@@ -35,6 +35,8 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/user/me",                              "! + + + + + + + + + +"),
     ("GET", "/user/me/accounts",                     "! + + + + + + + + + +"),
     ("POST", "/organisation/create",                 "! x + x x x x x x x x"),
+    ("GET", "/organisation/list",                    "! + + + + + + + + + +"),
+    ("GET", "/organisation/{id}",                    "! ? + + ? ? + + + ? ?"),
     ("POST", "/account/create",                      "! x + x x x x x x x x"),
     ("GET", "/account/{id}",                         "! ? + + ? ? + + + ? ?"),
     ("PATCH", "/account/update_whitelist/{id}",      "! x + x x x + + x x x"),
@@ -87,7 +89,8 @@ impl World {
     fn new() -> Self {
         let app = app();
         let kit = &app.testkit;
-        let (source, target) = (kit.account("source"), kit.account("target"));
+        let organisation = kit.organisation("Wind plc");
+        let (source, target) = (kit.account_of("source", Some(organisation)), kit.account("target"));
         kit.whitelist(target, source);
         kit.metadata();
         let device = kit.device("turbine", source);

@@ -27,3 +27,46 @@ fn an_organisation_is_created_once() {
         ],
     );
 }
+
+#[test]
+fn a_list_shows_every_organisation_once_page_by_page() {
+    let app = app();
+    let made: Vec<i64> = (0..5).map(|n| app.testkit.organisation(&format!("org {n}")).0).collect();
+    let auditor = app.with_user(&[Role::Auditor], &[]);
+    let (mut found, mut path) = (Vec::new(), "/organisation/list?limit=2".to_owned());
+    for entries in [2, 2, 1] {
+        let page = auditor.get(&path).expect(200).json;
+        let organisations = page["organisations"].as_array().unwrap();
+        assert_eq!(organisations.len(), entries);
+        found.extend(organisations.iter().map(|organisation| organisation["id"].as_i64().unwrap()));
+        path = format!("/organisation/list?limit=2&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
+    }
+    assert_eq!(found, made);
+    assert!(path.ends_with('='), "the last page names no next one: {path}");
+    let whole = auditor.get("/organisation/list").expect(200).json;
+    assert_eq!((whole["organisations"].as_array().unwrap().len(), &whole["next_cursor"]), (5, &Value::Null));
+    assert_faults(
+        &auditor.get("/organisation/list?limit=1001&cursor=zz&include_deleted=perhaps&page=2"),
+        &[
+            ("query.limit", "less_than_equal"),
+            ("query.cursor", "value_error"),
+            ("query.include_deleted", "bool_parsing"),
+            ("query.page", "extra_forbidden"),
+        ],
+    );
+}
+
+#[test]
+fn an_organisation_is_seen_from_the_accounts_it_stands_behind() {
+    let app = app();
+    let (own, other) = (app.testkit.organisation("own"), app.testkit.organisation("other"));
+    let account = app.testkit.account_of("a", Some(own));
+    let member = app.with_user(&[Role::TradingUser], &[account]);
+    assert_eq!(member.get(&format!("/organisation/{own}")).expect(200).json["name"], "own");
+    assert_problem(&member.get(&format!("/organisation/{other}")), 404, "not_found");
+    assert_problem(&member.get("/organisation/99"), 404, "not_found");
+    let listed = member.get("/organisation/list").expect(200).json;
+    assert_eq!((&listed["organisations"][0]["name"], &listed["organisations"][1]), (&json!("own"), &Value::Null));
+    let stranger = app.with_user(&[Role::TradingUser], &[]);
+    assert_eq!(stranger.get("/organisation/list").expect(200).json["organisations"], json!([]));
+}
