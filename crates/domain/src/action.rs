@@ -9,6 +9,7 @@ mod register;
 mod reserve;
 mod selection;
 mod transfer;
+mod update_mutables;
 mod withdraw;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ vocabulary! {
         CreateMetadata = 7 "create_metadata", SubmitReadings = 8 "submit_readings", Issue = 9 "issue",
         Transfer = 10 "transfer", Cancel = 11 "cancel", Claim = 12 "claim", Reserve = 13 "reserve", Lock = 14 "lock",
         Unlock = 15 "unlock", Withdraw = 16 "withdraw",
+        UpdateMutables = 30 "update_mutables",
     }
 }
 
@@ -74,6 +76,7 @@ impl Command {
                 Deed::Lock { .. } => ActionKind::Lock,
                 Deed::Unlock { .. } => ActionKind::Unlock,
                 Deed::Withdraw { .. } => ActionKind::Withdraw,
+                Deed::UpdateMutables { .. } => ActionKind::UpdateMutables,
             },
         }
     }

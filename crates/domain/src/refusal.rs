@@ -56,6 +56,10 @@ pub enum Refusal {
     NothingPicked,
     #[error("A reason is required")]
     ReasonMissing,
+    #[error("Neither an account nor a status is stated")]
+    NothingStated,
+    #[error("A correction cannot make a bundle {status}")]
+    NotCorrectable { status: BundleStatus },
 
     /// The job has moved on: another process has carried out this part of it.
     #[error("This part of the job was already carried out")]

@@ -77,6 +77,7 @@ impl Named {
                 self.senders.push(action.source.0);
             }
             Deed::Cancel { beneficiary_account, .. } => self.accounts.extend(beneficiary_account.map(|id| id.0)),
+            Deed::UpdateMutables { account, .. } => self.accounts.extend(account.map(|id| id.0)),
             Deed::Claim | Deed::Reserve { .. } | Deed::Lock { .. } | Deed::Unlock { .. } | Deed::Withdraw { .. } => {}
         }
     }

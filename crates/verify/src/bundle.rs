@@ -82,7 +82,8 @@ pub(crate) fn check(
         let found = read(connection, window)?;
         let mut folds = Folds::new(&found, &mut next);
         rows::events_of(connection, entity::BUNDLE, window, |event| folds.event(audit, event))?;
-        let births = folds.finish(audit);
+        let (births, odd_moves) = folds.finish(audit);
+        judge_moves(connection, audit, &odd_moves)?;
         let parents = parents_of(connection, &found)?;
         for (row, birth) in found.iter().zip(&births) {
             family.check(audit, &row.0, row.1, birth.as_ref(), &parents);
@@ -97,6 +98,24 @@ pub(crate) fn check(
         audit.checked(invariant, count);
     }
     audit.counts().bundles = count;
+    Ok(())
+}
+
+/// Tells the moves that no action of their kind may make. There are hardly any: their actions are looked up.
+fn judge_moves(connection: &mut Connection, audit: &mut Audit<'_>, moves: &[fold::OddMove]) -> Result<()> {
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let actions: Vec<i64> = moves.iter().map(|odd| odd.action).collect();
+    let kinds = connection.query(
+        "SELECT a.id, a.kind FROM action a WHERE a.id IN rarray($1)",
+        &[actions.as_slice().into()],
+        |row| Ok((number(row, 0)?, number(row, 1)?)),
+    )?;
+    let kinds: HashMap<i64, i64> = kinds.into_iter().collect();
+    for odd in moves {
+        odd.judge(audit, kinds.get(&odd.action).copied().unwrap_or(0));
+    }
     Ok(())
 }
 

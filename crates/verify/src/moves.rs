@@ -8,7 +8,7 @@ use crate::decode::{Fault, Fields};
 use crate::log::Action;
 use crate::report::{Audit, FindingKind, Noun, at, shown};
 use crate::rows::Event;
-use crate::rules::{CREATE, kind, may_follow, needs_unexpired, outcome, status};
+use crate::rules::{CREATE, kind, leads, may_follow, moves_from, needs_unexpired, status};
 use crate::world::World;
 
 /// Tags of a bundle's fields.
@@ -179,11 +179,11 @@ fn judge(audit: &mut Audit<'_>, world: &World, action: &Action, event: &Event<'_
         Some((from, to)) if from != to => {
             if !may_follow(from, to) {
                 find_state(audit, bundle, number, from, to);
-            } else if outcome(action.kind) != Some(to) {
+            } else if !leads(action.kind, from, to) {
                 misfit(audit, format!("makes a bundle {} that was {}", status::name(to), status::name(from)));
             }
         }
-        Some((from, _)) if deed.moved.is_some() && from != status::ACTIVE => {
+        Some((from, _)) if deed.moved.is_some() && !moves_from(action.kind, from) => {
             find_state(audit, bundle, number, from, status::ACTIVE);
         }
         Some(_) | None if deed.moved.is_none() => misfit(audit, "changes neither state nor account".to_owned()),
@@ -209,6 +209,13 @@ fn judge_move(
     audit.checked(5, 1);
     let mut find = |kind: FindingKind, text: String| audit.find(kind, Noun::Bundle, bundle, Some(number), || text);
     let moved = format!("event {number} moves bundle {bundle} from account {source} to account {target}");
+    if action.kind == kind::UPDATE_MUTABLES {
+        // the issuer needs nobody's leave, but somewhere to put it
+        if !world.accounts.contains(&target) {
+            find(FindingKind::MovedByOtherAction, format!("{moved}, which did not exist then"));
+        }
+        return;
+    }
     if action.kind != kind::TRANSFER {
         let text = format!("{moved} by action {} of kind {}, which is not a transfer", action.id, action.kind);
         find(FindingKind::MovedByOtherAction, text);

@@ -56,6 +56,8 @@ pub(crate) mod kind {
     pub(crate) const LOCK: i64 = 14;
     pub(crate) const UNLOCK: i64 = 15;
     pub(crate) const WITHDRAW: i64 = 16;
+    /// The issuer's correction of account or state.
+    pub(crate) const UPDATE_MUTABLES: i64 = 30;
 }
 
 /// Whether a bundle may go from one state to another at all. Reserved, Claimed, Expired and Cancelled never become Active.
@@ -71,17 +73,26 @@ pub(crate) fn may_follow(from: i64, to: i64) -> bool {
     }
 }
 
-/// The one state that an action of this kind leads to; `None` if it changes no state.
-pub(crate) fn outcome(action: i64) -> Option<i64> {
+/// Whether an action of this kind takes a bundle from one state to another that may follow it.
+pub(crate) fn leads(action: i64, from: i64, to: i64) -> bool {
+    use status::{ACTIVE, CANCELLED, CLAIMED, LOCKED, RESERVED, WITHDRAWN};
     match action {
-        kind::CANCEL => Some(status::CANCELLED),
-        kind::CLAIM => Some(status::CLAIMED),
-        kind::RESERVE => Some(status::RESERVED),
-        kind::LOCK => Some(status::LOCKED),
-        kind::UNLOCK => Some(status::ACTIVE),
-        kind::WITHDRAW => Some(status::WITHDRAWN),
-        _ => None,
+        kind::CANCEL => to == CANCELLED,
+        kind::CLAIM => to == CLAIMED,
+        kind::RESERVE => to == RESERVED,
+        kind::LOCK => to == LOCKED,
+        kind::UNLOCK => to == ACTIVE,
+        kind::WITHDRAW => to == WITHDRAWN,
+        kind::UPDATE_MUTABLES => {
+            matches!(from, ACTIVE | LOCKED) && matches!(to, ACTIVE | CANCELLED | LOCKED | RESERVED | WITHDRAWN)
+        }
+        _ => false,
     }
+}
+
+/// Whether an action of this kind moves a bundle in this state to another account.
+pub(crate) fn moves_from(action: i64, from: i64) -> bool {
+    from == status::ACTIVE || (action == kind::UPDATE_MUTABLES && from == status::LOCKED)
 }
 
 /// Whether a bundle that has expired cannot go this way. `moved` says that it changes its account.
@@ -104,7 +115,9 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
         (MEASUREMENT, CREATE | UPDATE) => action == 8,
         (ATTRIBUTES, CREATE) => action == kind::ISSUE,
         (BUNDLE, CREATE) if !is_child => action == kind::ISSUE,
-        (BUNDLE, CREATE | UPDATE) => (kind::TRANSFER..=kind::WITHDRAW).contains(&action),
+        (BUNDLE, CREATE | UPDATE) => {
+            (kind::TRANSFER..=kind::WITHDRAW).contains(&action) || action == kind::UPDATE_MUTABLES
+        }
         _ => false,
     }
 }
@@ -130,7 +143,7 @@ pub(crate) fn roles_for(action: i64) -> i64 {
         5 => ADMINISTRATOR | REGISTRAR | PRODUCTION,
         6 => ADMINISTRATOR | REGISTRAR,
         8 => ADMINISTRATOR | METERING | PRODUCTION,
-        7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW => ADMINISTRATOR | ISSUER,
+        7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW | kind::UPDATE_MUTABLES => ADMINISTRATOR | ISSUER,
         kind::TRANSFER..=kind::RESERVE => TRADERS,
         _ => 0,
     }
@@ -152,8 +165,22 @@ mod tests {
     }
 
     #[test]
+    fn a_correction_starts_from_active_and_locked_alone() {
+        for from in 1..=8 {
+            let is_apt = matches!(from, status::ACTIVE | status::LOCKED);
+            assert_eq!(moves_from(kind::UPDATE_MUTABLES, from), is_apt, "{}", status::name(from));
+            assert_eq!(moves_from(kind::TRANSFER, from), from == status::ACTIVE, "{}", status::name(from));
+            for to in 1..=8 {
+                let leads = leads(kind::UPDATE_MUTABLES, from, to);
+                assert!(!leads || is_apt, "{} to {}", status::name(from), status::name(to));
+            }
+        }
+        assert!(!leads(kind::UPDATE_MUTABLES, status::ACTIVE, status::CLAIMED));
+    }
+
+    #[test]
     fn only_an_issue_makes_bundles_that_have_no_parent() {
-        for action in 0..20 {
+        for action in 0..60 {
             assert_eq!(makes(action, entity::BUNDLE, CREATE, false), action == kind::ISSUE, "{action}");
             assert!(!makes(action, entity::ATTRIBUTES, UPDATE, false), "{action}");
         }

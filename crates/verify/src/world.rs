@@ -5,13 +5,15 @@
 use crate::decode::{Fault, Fields};
 use crate::report::{Audit, FindingKind, Noun};
 use crate::rows::Event;
-use crate::rules::{CREATE, TRADERS, entity};
+use crate::rules::{CREATE, DELETE, TRADERS, entity};
 use std::collections::{BTreeSet, HashMap};
 
 #[derive(Default)]
 pub(crate) struct World {
     /// Of each user, as bits.
     roles: HashMap<i64, i64>,
+    /// Those that were created and not deleted.
+    pub(crate) accounts: BTreeSet<i64>,
     /// (user, account)
     pub(crate) memberships: BTreeSet<(i64, i64)>,
     /// (who receives, who may send)
@@ -66,6 +68,11 @@ impl World {
                 change_set(audit, &mut self.memberships, Noun::Membership, (id, number), left, joined, pair);
             }
             entity::ACCOUNT => {
+                match event.change {
+                    CREATE => self.accounts.insert(id),
+                    DELETE => self.accounts.remove(&id),
+                    _ => false,
+                };
                 let pair = |sender| (id, sender);
                 let (removed, added) = (before.list(3)?, after.list(3)?);
                 change_set(audit, &mut self.whitelist, Noun::Whitelist, (id, number), removed, added, pair);

@@ -84,6 +84,9 @@ kinds! {
     NOTHING_PICKED = "nothing_picked" BAD_REQUEST "The share comes to nothing"
         "The share, rounded down, is 0 Wh of every bundle.";
     REASON_MISSING = "reason_missing" BAD_REQUEST "A reason is required" "State why this is done.";
+    NOTHING_STATED = "nothing_stated" BAD_REQUEST "Nothing to correct" "State an account, a status, or both.";
+    NOT_CORRECTABLE = "not_correctable" BAD_REQUEST "No correction leads there"
+        "The issuer corrects bundles to Active, Cancelled, Locked, Reserved or Withdrawn. Claims are made by beneficiaries, and time expires.";
     JOB_MOVED = "job_moved" CONFLICT "The job has moved on" "Another process has carried out this part of the job.";
     BAD_QUERY = "bad_query" UNPROCESSABLE_ENTITY "The query breaks a rule"
         "The members of the query are well formed, and do not go together. The detail names the rule.";
@@ -323,6 +326,8 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::NotEnough { .. } => &NOT_ENOUGH,
         Refusal::NothingPicked => &NOTHING_PICKED,
         Refusal::ReasonMissing => &REASON_MISSING,
+        Refusal::NothingStated => &NOTHING_STATED,
+        Refusal::NotCorrectable { .. } => &NOT_CORRECTABLE,
         Refusal::JobMoved => &JOB_MOVED,
     }
 }
@@ -381,6 +386,8 @@ mod tests {
             Refusal::NotEnough { held: WattHours(1), asked: WattHours(2) },
             Refusal::NothingPicked,
             Refusal::ReasonMissing,
+            Refusal::NothingStated,
+            Refusal::NotCorrectable { status: BundleStatus::Claimed },
             Refusal::JobMoved,
         ] {
             let reason = serde_json::to_value(&refusal).unwrap()["reason"].clone();

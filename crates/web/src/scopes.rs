@@ -58,6 +58,7 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("POST", "/certificate/lock", ISSUE),
     ("POST", "/certificate/unlock", ISSUE),
     ("POST", "/certificate/withdraw", ISSUE),
+    ("PATCH", "/certificate/update_mutables", ISSUE),
     ("GET", "/certificate/{id}", READ),
     ("GET", "/job/{id}", READ),
 ];

@@ -5,7 +5,7 @@
 //! held; a share out of range, then nothing picked). Every bundle named is checked, also one the portion does not reach.
 //! All or nothing.
 
-use super::{Outcome, cancel, claim, lock, reserve, transfer, withdraw};
+use super::{Outcome, cancel, claim, lock, reserve, transfer, update_mutables, withdraw};
 use crate::bundle::{BundleStep, Mutable};
 use crate::{
     AccountId, Actor, Bundle, BundleId, BundleStatus, CertificateRange, Change, Changes, Ratio, Refusal, State,
@@ -41,13 +41,34 @@ pub enum Portion {
 /// What is done to the portion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
-    Transfer { target: AccountId },
-    Cancel { beneficiary: Option<String>, beneficiary_account: Option<AccountId>, purpose: Option<String> },
+    Transfer {
+        target: AccountId,
+    },
+    Cancel {
+        beneficiary: Option<String>,
+        beneficiary_account: Option<AccountId>,
+        purpose: Option<String>,
+    },
     Claim,
-    Reserve { target_registry: Option<String> },
-    Lock { reason: String },
-    Unlock { reason: String },
-    Withdraw { reason: String, export_failed: bool },
+    Reserve {
+        target_registry: Option<String>,
+    },
+    Lock {
+        reason: String,
+    },
+    Unlock {
+        reason: String,
+    },
+    Withdraw {
+        reason: String,
+        export_failed: bool,
+    },
+    /// The issuer's correction; at least one of account and status.
+    UpdateMutables {
+        account: Option<AccountId>,
+        status: Option<BundleStatus>,
+        reason: Option<String>,
+    },
 }
 
 /// A bundle that was made or changed.
@@ -77,6 +98,7 @@ pub(super) fn decide(
         Deed::Lock { reason } => lock::decide(&selection, actor, BundleStep::Lock, reason),
         Deed::Unlock { reason } => lock::decide(&selection, actor, BundleStep::Unlock, reason),
         Deed::Withdraw { reason, export_failed } => withdraw::decide(&selection, actor, reason, *export_failed),
+        Deed::UpdateMutables { account, status, .. } => update_mutables::decide(&selection, actor, *account, *status),
     }
 }
 
@@ -90,6 +112,11 @@ pub(super) struct Selection<'s> {
 impl Selection<'_> {
     /// Every bundle named, checked, oldest production first, then by id.
     pub(super) fn bundles(&self, step: BundleStep) -> Result<Vec<&Bundle>, Refusal> {
+        self.bundles_in(step.starts())
+    }
+
+    /// As [`bundles`](Self::bundles), for bundles in these states.
+    pub(super) fn bundles_in(&self, needed: Vec<BundleStatus>) -> Result<Vec<&Bundle>, Refusal> {
         if self.action.bundles.is_empty() {
             return Err(Refusal::NoBundles);
         }
@@ -108,8 +135,8 @@ impl Selection<'_> {
         }
         for bundle in &picked {
             let status = bundle.status_at(self.now);
-            if step.leads_from(status).is_none() {
-                return Err(Refusal::WrongState { bundle_id: bundle.id, status, needed: step.starts() });
+            if !needed.contains(&status) {
+                return Err(Refusal::WrongState { bundle_id: bundle.id, status, needed });
             }
         }
         picked.sort_by_key(|b| (b.production.start(), b.id));

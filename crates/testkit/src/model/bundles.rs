@@ -90,6 +90,26 @@ impl Model {
                 let is_visible = self.trades(actor, source) || action.bundles.iter().all(of_beneficiary);
                 if is_visible { Ok(()) } else { Err("bundle_missing") }
             }
+            Deed::UpdateMutables { account, status, .. } => {
+                if !self.issues(actor) {
+                    return Err("forbidden");
+                }
+                if account.is_none() && status.is_none() {
+                    return Err("nothing_stated");
+                }
+                if matches!(status, Some(BundleStatus::Claimed | BundleStatus::Expired | BundleStatus::Split)) {
+                    return Err("not_correctable");
+                }
+                if account.is_some_and(|account| !self.accounts.contains_key(&account)) {
+                    return Err("account_missing");
+                }
+                if *account == Some(source) && status.is_none() {
+                    return Err("target_is_source");
+                }
+                let is_cancelled = *status == Some(BundleStatus::Cancelled);
+                let holder = account.unwrap_or(source);
+                if is_cancelled && !self.accounts.contains_key(&holder) { Err("account_missing") } else { Ok(()) }
+            }
             Deed::Lock { reason } | Deed::Unlock { reason } | Deed::Withdraw { reason, .. } => {
                 if !self.issues(actor) {
                     return Err("forbidden");
@@ -113,7 +133,7 @@ impl Model {
             selection.push(bundle.ok_or("bundle_missing")?);
         }
         for bundle in &selection {
-            if !may_follow(&action.deed, self.state_of(bundle, now)) {
+            if !may_follow(action, self.state_of(bundle, now)) {
                 return Err("wrong_state");
             }
         }
@@ -162,6 +182,16 @@ impl Model {
             Deed::Lock { .. } => became(BundleStatus::Locked),
             Deed::Unlock { .. } => became(BundleStatus::Active),
             Deed::Withdraw { .. } => became(BundleStatus::Withdrawn),
+            Deed::UpdateMutables { account, status, .. } => {
+                let holder = account.unwrap_or(was.holder);
+                let state = status.unwrap_or(was.state);
+                let beneficiary = (state == BundleStatus::Cancelled).then(|| Beneficiary {
+                    name: self.name_of(holder),
+                    account: None,
+                    purpose: None,
+                });
+                Certificate { holder, state, beneficiary, ..was.clone() }
+            }
         }
     }
 
@@ -233,12 +263,22 @@ fn portions(held: &[Held], portion: Portion) -> Result<Vec<u64>, &'static str> {
 }
 
 /// In which states a deed may be done.
-fn may_follow(deed: &Deed, state: BundleStatus) -> bool {
-    use BundleStatus::{Active, Cancelled, Claimed, Expired, Locked, Reserved};
-    match deed {
+fn may_follow(action: &BundleAction, state: BundleStatus) -> bool {
+    use BundleStatus::{Active, Cancelled, Claimed, Expired, Locked, Reserved, Split, Withdrawn};
+    match &action.deed {
         Deed::Transfer { .. } | Deed::Cancel { .. } | Deed::Reserve { .. } | Deed::Lock { .. } => state == Active,
         Deed::Claim => state == Cancelled,
         Deed::Unlock { .. } => state == Locked,
+        Deed::UpdateMutables { account, status, .. } => {
+            let moves = account.is_some_and(|account| account != action.source);
+            match status {
+                None | Some(Withdrawn) => [Active, Locked].contains(&state),
+                Some(Active) => state == Locked || (moves && state == Active),
+                Some(Locked) => state == Active || (moves && state == Locked),
+                Some(Cancelled | Reserved) => state == Active,
+                Some(Claimed | Expired | Split) => false,
+            }
+        }
         Deed::Withdraw { export_failed: true, .. } => state == Reserved,
         Deed::Withdraw { export_failed: false, .. } => [Active, Locked, Cancelled, Claimed, Expired].contains(&state),
     }

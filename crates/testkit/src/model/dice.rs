@@ -159,11 +159,14 @@ impl Dice {
             | Deed::Reserve { .. }
             | Deed::Lock { .. }
             | Deed::Withdraw { .. } => BundleStatus::Active,
+            Deed::UpdateMutables { .. } if self.percent(50) => BundleStatus::Locked,
+            Deed::UpdateMutables { .. } => BundleStatus::Active,
         };
         let is_apt = self.percent(90);
         let apt = |held: &Held| {
             let is_over = model.birth(held.id).expires_at <= now;
-            held.certificate.state == needed && (needed != BundleStatus::Active || !is_over)
+            let expires = [BundleStatus::Active, BundleStatus::Locked].contains(&needed);
+            held.certificate.state == needed && !(expires && is_over)
         };
         let all: Vec<Held> = (1..model.next_bundle().0).filter_map(|id| model.held(BundleId(id))).collect();
         let mut candidates: Vec<Held> = all.iter().filter(|held| !is_apt || apt(held)).cloned().collect();
@@ -193,7 +196,8 @@ impl Dice {
 
     fn deed(&mut self, model: &Model) -> Deed {
         let reason = if self.percent(95) { "a reason" } else { " " }.to_owned();
-        match self.below(60) {
+        match self.below(64) {
+            60..=63 => self.correction(model),
             0..=24 => Deed::Transfer { target: self.account(model) },
             25..=36 => Deed::Cancel {
                 beneficiary: self.percent(50).then(|| "Ada's bakery".to_owned()),
@@ -210,6 +214,12 @@ impl Dice {
             52..=55 => Deed::Unlock { reason },
             other => Deed::Withdraw { reason, export_failed: other == 59 },
         }
+    }
+
+    fn correction(&mut self, model: &Model) -> Deed {
+        let account = self.percent(60).then(|| self.account(model));
+        let status = if self.percent(60) { self.pick(BundleStatus::ALL).copied() } else { None };
+        Deed::UpdateMutables { account, status, reason: None }
     }
 
     fn portion(&mut self, held: u64) -> Portion {
@@ -232,7 +242,9 @@ impl Dice {
 
     fn actor_of(&mut self, model: &Model, deed: &Deed, source: AccountId) -> Actor {
         match deed {
-            Deed::Lock { .. } | Deed::Unlock { .. } | Deed::Withdraw { .. } => self.issuer(model),
+            Deed::Lock { .. } | Deed::Unlock { .. } | Deed::Withdraw { .. } | Deed::UpdateMutables { .. } => {
+                self.issuer(model)
+            }
             Deed::Claim if self.percent(40) => self.anybody(model),
             Deed::Claim | Deed::Transfer { .. } | Deed::Cancel { .. } | Deed::Reserve { .. } => {
                 self.member(model, source)

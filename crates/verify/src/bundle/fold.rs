@@ -7,7 +7,7 @@ use crate::decode::{Fault, Fields};
 use crate::moves::{check_expiry, differs, find_state, tag};
 use crate::report::{Audit, FindingKind, Noun, at, hex, shown};
 use crate::rows::Event;
-use crate::rules::{CREATE, needs_unexpired, status};
+use crate::rules::{CREATE, kind, moves_from, needs_unexpired, status};
 use crate::seal::{Hash, Preimage, Salt, text_hash};
 
 /// What a bundle was created with, as far as its parent must be like it.
@@ -51,6 +51,24 @@ const FIXED: [(u8, &str); 9] = [
 /// Where `expires_at` stands in [`FIXED`].
 const EXPIRES_AT: usize = 7;
 
+/// A move of a bundle that was not Active, which only some kinds of action may make.
+pub(super) struct OddMove {
+    pub(super) bundle: i64,
+    pub(super) event: i64,
+    pub(super) action: i64,
+    pub(super) from: i64,
+    to: i64,
+}
+
+impl OddMove {
+    /// Tells it, unless an action of this kind may.
+    pub(super) fn judge(&self, audit: &mut Audit<'_>, kind: i64) {
+        if !moves_from(kind, self.from) {
+            find_state(audit, self.bundle, self.event, self.from, self.to);
+        }
+    }
+}
+
 /// The bundles of a window.
 pub(super) struct Folds<'r> {
     rows: &'r [(Row, Option<i64>)],
@@ -58,13 +76,14 @@ pub(super) struct Folds<'r> {
     /// The id after the last that there is.
     next: &'r mut i64,
     current: Option<Fold>,
+    odd_moves: Vec<OddMove>,
     buffer: Preimage,
 }
 
 impl<'r> Folds<'r> {
     pub(super) fn new(rows: &'r [(Row, Option<i64>)], next: &'r mut i64) -> Self {
         let births = Vec::with_capacity(rows.len());
-        Self { rows, births, next, current: None, buffer: Preimage::default() }
+        Self { rows, births, next, current: None, odd_moves: Vec::new(), buffer: Preimage::default() }
     }
 
     pub(super) fn event(&mut self, audit: &mut Audit<'_>, event: &Event<'_>) {
@@ -76,7 +95,7 @@ impl<'r> Folds<'r> {
         match (&mut self.current, event.change == CREATE) {
             (None, true) => self.current = Fold::created(event, &after).ok(),
             (Some(fold), false) => {
-                let _told: Result<(), Fault> = fold.change(audit, event, &before, &after);
+                let _told: Result<(), Fault> = fold.change(audit, &mut self.odd_moves, event, &before, &after);
             }
             (Some(_), true) => {
                 audit.find(FindingKind::HistoryWrong, Noun::Bundle, event.entity_id, Some(event.number), || {
@@ -91,11 +110,11 @@ impl<'r> Folds<'r> {
         }
     }
 
-    /// What each row's bundle was created with; `None` where no event created it.
-    pub(super) fn finish(mut self, audit: &mut Audit<'_>) -> Vec<Option<Birth>> {
+    /// What each row's bundle was created with, `None` where no event created it; and the moves that are still to be judged.
+    pub(super) fn finish(mut self, audit: &mut Audit<'_>) -> (Vec<Option<Birth>>, Vec<OddMove>) {
         self.close(audit);
         self.pass_rows(audit, i64::MAX);
-        self.births
+        (self.births, self.odd_moves)
     }
 
     /// Compares the bundle at hand with its row.
@@ -159,6 +178,7 @@ impl Fold {
     fn change(
         &mut self,
         audit: &mut Audit<'_>,
+        odd_moves: &mut Vec<OddMove>,
         event: &Event<'_>,
         before: &Fields<'_>,
         after: &Fields<'_>,
@@ -185,8 +205,9 @@ impl Fold {
             *state = is.unwrap_or(*state);
         }
         let is_moved = self.account != was_account;
-        if is_moved && was_status != status::ACTIVE {
-            find_state(audit, id, number, was_status, self.status);
+        if is_moved && !moves_from(kind::TRANSFER, was_status) {
+            let (action, from, to) = (event.action_id, was_status, self.status);
+            odd_moves.push(OddMove { bundle: id, event: number, action, from, to });
         }
         if needs_unexpired(was_status, self.status, is_moved) {
             check_expiry(audit, id, event, self.fixed.get(EXPIRES_AT).copied().flatten().unwrap_or(0));

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod clean;
+mod corrections;
 mod damaged;
 mod forged;
 mod ledger;

@@ -8,6 +8,7 @@ mod claim;
 mod lock;
 mod reserve;
 mod transfer;
+mod update_mutables;
 mod withdraw;
 
 use super::certificate::BundleStatusWord;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(reserve::routes())
         .merge(lock::routes())
         .merge(withdraw::routes())
+        .merge(update_mutables::routes())
 }
 
 /// Declares what documents the request of an action: the selection that all of them share, then what is its own.
@@ -129,6 +131,10 @@ struct ActionAsked {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     export_failed: Option<bool>,
+    /// The state that the issuer corrected to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BundleStatusWord>)]
+    certificate_bundle_status: Option<BundleStatus>,
 }
 
 /// What was done.
@@ -226,6 +232,7 @@ fn asked_of(selection: &Selection, deed: &Deed) -> ActionAsked {
         target_registry: None,
         reason: None,
         export_failed: None,
+        certificate_bundle_status: None,
     };
     match deed {
         Deed::Transfer { target } => asked.target_id = Some(target.0),
@@ -237,6 +244,11 @@ fn asked_of(selection: &Selection, deed: &Deed) -> ActionAsked {
         Deed::Claim => {}
         Deed::Reserve { target_registry } => asked.target_registry.clone_from(target_registry),
         Deed::Lock { reason } | Deed::Unlock { reason } => asked.reason = Some(reason.clone()),
+        Deed::UpdateMutables { account, status, reason } => {
+            asked.target_id = account.map(|id| id.0);
+            asked.certificate_bundle_status = *status;
+            asked.reason.clone_from(reason);
+        }
         Deed::Withdraw { reason, export_failed } => {
             asked.reason = Some(reason.clone());
             asked.export_failed = Some(*export_failed);

@@ -59,6 +59,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/certificate/lock",                    "! x + + x x x x x x x"),
     ("POST", "/certificate/unlock",                  "! x + + x x x x x x x"),
     ("POST", "/certificate/withdraw",                "! x + + x x x x x x x"),
+    ("PATCH", "/certificate/update_mutables",        "! x + + x x x x x x x"),
     ("GET", "/certificate/{id}",                     "! ? + + ? ? + + + ? ?"),
     ("GET", "/job/{id}",                             "! ? + + ? ? ? ? + ? ?"), // an administrator's
     ("GET", "/health/live",                          "+ + + + + + + + + + +"),
@@ -66,7 +67,8 @@ const ACCESS: &[(&str, &str, &str)] = &[
 ];
 
 /// What is only rehearsed, so that each caller finds the bundles as they were.
-const DEEDS: [&str; 8] = [
+const DEEDS: [&str; 9] = [
+    "/certificate/update_mutables",
     "/certificate/transfer",
     "/certificate/cancel",
     "/certificate/claim",
@@ -152,6 +154,7 @@ impl World {
             "/certificate/cancel" | "/certificate/reserve" | "/certificate/reseve" => on(1),
             "/certificate/claim" => on(2),
             "/certificate/lock" | "/certificate/withdraw" => merged(on(1), &because),
+            "/certificate/update_mutables" => merged(on(1), &json!({"account_id": self.target})),
             "/certificate/unlock" => merged(on(3), &because),
             _ => json!({}),
         };

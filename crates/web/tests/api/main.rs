@@ -23,6 +23,7 @@ mod reserve;
 mod slow;
 mod story;
 mod transfer;
+mod update_mutables;
 mod user;
 mod withdraw;
 

@@ -1,4 +1,4 @@
-//! Transfer, cancel, claim, reserve, lock, unlock and withdraw: who may, from which state, and what it changes.
+//! Transfer, cancel, claim, reserve, lock, unlock, withdraw and corrections: who may, from which state, and what it changes.
 
 use super::*;
 use crate::Cancellation;
@@ -27,6 +27,10 @@ fn withdraw(export_failed: bool) -> Deed {
     Deed::Withdraw { reason: "meter fault".to_owned(), export_failed }
 }
 
+fn correct(account: Option<AccountId>, status: Option<BundleStatus>) -> Deed {
+    Deed::UpdateMutables { account, status, reason: None }
+}
+
 fn cancelled_for(beneficiary_account: Option<AccountId>, purpose: Option<&str>) -> Arc<Cancellation> {
     let purpose = purpose.map(str::to_owned);
     Arc::new(Cancellation { beneficiary: "Somebody".to_owned(), beneficiary_account, purpose })
@@ -34,7 +38,7 @@ fn cancelled_for(beneficiary_account: Option<AccountId>, purpose: Option<&str>) 
 
 /// Each deed with somebody who may do it to bundles of `SELLER`, and the only states in which it may be done.
 fn deeds() -> Vec<(Deed, UserId, Vec<BundleStatus>)> {
-    use BundleStatus::{Active, Cancelled, Claimed, Expired, Locked, Reserved};
+    use BundleStatus::{Active, Cancelled, Claimed, Expired, Locked, Reserved, Withdrawn};
     vec![
         (transfer(BUYER), TRADER, vec![Active]),
         (cancel(), TRADER, vec![Active]),
@@ -44,6 +48,14 @@ fn deeds() -> Vec<(Deed, UserId, Vec<BundleStatus>)> {
         (unlock(), ISSUER, vec![Locked]),
         (withdraw(false), ISSUER, vec![Active, Locked, Cancelled, Claimed, Expired]),
         (withdraw(true), ISSUER, vec![Reserved]),
+        (correct(Some(STRANGER), None), ISSUER, vec![Active, Locked]),
+        (correct(Some(STRANGER), Some(Locked)), ISSUER, vec![Active, Locked]),
+        (correct(Some(STRANGER), Some(Active)), ISSUER, vec![Active, Locked]),
+        (correct(None, Some(Active)), ISSUER, vec![Locked]),
+        (correct(Some(SELLER), Some(Locked)), ISSUER, vec![Active]),
+        (correct(None, Some(Cancelled)), ISSUER, vec![Active]),
+        (correct(None, Some(Reserved)), ISSUER, vec![Active]),
+        (correct(None, Some(Withdrawn)), ISSUER, vec![Active, Locked]),
     ]
 }
 
@@ -293,6 +305,69 @@ fn lock_unlock_and_withdraw_need_a_reason() {
             let (changes, _) = decided(&state, actor, &command).unwrap();
             assert_eq!(changes, [changed(&state, id, |after| after.status = status)]);
         }
+    }
+}
+
+#[test]
+fn a_correction_is_refused_in_this_order() {
+    use BundleStatus::{Active, Cancelled, Claimed, Expired, Locked, Split};
+    let expired = Bundle { expires_at: noon(), ..bundle(3, 100) };
+    let state = state_with([bundle(1, 100), with_status(bundle(2, 100), Cancelled), expired]);
+    let wrong = |id, status, needed: &[BundleStatus]| Refusal::WrongState {
+        bundle_id: BundleId(id),
+        status,
+        needed: needed.to_vec(),
+    };
+    for (actor, bundles, deed, expected) in [
+        (TRADER, &[][..], correct(None, None), forbidden(NEEDS_ISSUER)),
+        (AUDITOR, &[], correct(None, None), forbidden(NEEDS_ISSUER)),
+        (ISSUER, &[], correct(None, None), Refusal::NothingStated),
+        (ISSUER, &[], correct(Some(NOBODY), Some(Claimed)), Refusal::NotCorrectable { status: Claimed }),
+        (ISSUER, &[], correct(None, Some(Expired)), Refusal::NotCorrectable { status: Expired }),
+        (ISSUER, &[], correct(None, Some(Split)), Refusal::NotCorrectable { status: Split }),
+        (ISSUER, &[], correct(Some(NOBODY), None), Refusal::AccountMissing { account_id: NOBODY }),
+        (ISSUER, &[], correct(Some(DELETED_ACCOUNT), None), Refusal::AccountMissing { account_id: DELETED_ACCOUNT }),
+        (ISSUER, &[], correct(Some(SELLER), None), Refusal::TargetIsSource { source_id: SELLER }),
+        (ISSUER, &[], correct(Some(BUYER), None), Refusal::NoBundles),
+        (
+            ISSUER,
+            &[1, 9],
+            correct(Some(BUYER), None),
+            Refusal::BundleMissing { source_id: SELLER, bundle_id: BundleId(9) },
+        ),
+        (ISSUER, &[1, 1], correct(Some(BUYER), None), Refusal::BundleRepeated { bundle_id: BundleId(1) }),
+        (ISSUER, &[1, 2], correct(Some(BUYER), None), wrong(2, Cancelled, &[Active, Locked])),
+        (ISSUER, &[2], correct(None, Some(Active)), wrong(2, Cancelled, &[Locked])),
+        (ISSUER, &[3], correct(Some(BUYER), None), wrong(3, Expired, &[Active, Locked])),
+        (ISSUER, &[3], correct(None, Some(Locked)), wrong(3, Expired, &[Active])),
+        (ISSUER, &[1], correct(None, Some(Active)), wrong(1, Active, &[Locked])),
+    ] {
+        let command = on_bundles(SELLER, bundles, Portion::Whole, deed.clone());
+        assert_eq!(refusal(&state, actor, &command), expected, "{deed:?} of {bundles:?}");
+    }
+    let command = on_bundles(SELLER, &[1], quantity(101), correct(Some(STRANGER), None));
+    assert!(matches!(refusal(&state, ISSUER, &command), Refusal::NotEnough { .. }));
+}
+
+#[test]
+fn a_correction_moves_without_whitelist_and_cancels_for_the_account_it_leaves_it_in() {
+    let locked = BundleStatus::Locked;
+    let state = state_with([bundle(1, 100), with_status(bundle(2, 100), locked)]);
+    let corrected =
+        |id, deed| decided(&state, ADMINISTRATOR, &on_bundles(SELLER, &[id], Portion::Whole, deed)).unwrap().0;
+    let moved = corrected(2, correct(Some(STRANGER), None));
+    assert_eq!(moved, [changed(&state, 2, |after| after.account_id = STRANGER)]);
+    let both = corrected(2, correct(Some(STRANGER), Some(BundleStatus::Active)));
+    let expected = changed(&state, 2, |after| (after.account_id, after.status) = (STRANGER, BundleStatus::Active));
+    assert_eq!(both, [expected]);
+    for (account, beneficiary) in [(None, "Account 1"), (Some(STRANGER), "Account 3")] {
+        let beneficiary = beneficiary.to_owned();
+        let cancellation = Arc::new(Cancellation { beneficiary, beneficiary_account: None, purpose: None });
+        let expected = changed(&state, 1, |after| {
+            after.account_id = account.unwrap_or(SELLER);
+            (after.status, after.cancellation) = (BundleStatus::Cancelled, Some(cancellation));
+        });
+        assert_eq!(corrected(1, correct(account, Some(BundleStatus::Cancelled))), [expected]);
     }
 }
 

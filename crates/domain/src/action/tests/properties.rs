@@ -25,7 +25,7 @@ fn portion_of((kind, any, permille): (u8, u64, u64), held: u64) -> Portion {
     }
 }
 
-fn deeds() -> [(Deed, UserId, BundleStatus); 7] {
+fn deeds() -> [(Deed, UserId, BundleStatus); 8] {
     let reason = || "reason".to_owned();
     [
         (Deed::Transfer { target: BUYER }, TRADER, BundleStatus::Active),
@@ -35,6 +35,11 @@ fn deeds() -> [(Deed, UserId, BundleStatus); 7] {
         (Deed::Lock { reason: reason() }, ISSUER, BundleStatus::Active),
         (Deed::Unlock { reason: reason() }, ISSUER, BundleStatus::Locked),
         (Deed::Withdraw { reason: reason(), export_failed: false }, ISSUER, BundleStatus::Cancelled),
+        (
+            Deed::UpdateMutables { account: Some(STRANGER), status: Some(BundleStatus::Active), reason: None },
+            ISSUER,
+            BundleStatus::Locked,
+        ),
     ]
 }
 
@@ -70,7 +75,7 @@ fn expected_total(bundles: &[Bundle], portion: Portion) -> u64 {
 
 proptest! {
     #[test]
-    fn an_action_conserves_energy(drawn in selection(), portion in any_portion(), deed in 0..7_usize) {
+    fn an_action_conserves_energy(drawn in selection(), portion in any_portion(), deed in 0..8_usize) {
         let (deed, actor, status) = deeds()[deed].clone();
         let bundles = stored(&drawn, status);
         let portion = portion_of(portion, bundles.iter().map(|b| b.range.quantity().0).sum());

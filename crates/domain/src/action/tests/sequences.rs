@@ -25,7 +25,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let who = (proptest::bool::weighted(0.2), actor);
     let when = (0..40_i64, 1..5_i64);
     let what = (0..500_i64, proptest::collection::vec(any::<usize>(), 1..4), 0..3_u8, 1..999_u64);
-    let step = (0..12_u8, who, when, what).prop_map(|(kind, (is_wild, actor), (days, hours), what)| {
+    let step = (0..13_u8, who, when, what).prop_map(|(kind, (is_wild, actor), (days, hours), what)| {
         let (energy, picks, portion, amount) = what;
         Step { kind, is_wild, actor, days, hours, energy, picks, portion, amount }
     });
@@ -53,6 +53,11 @@ fn command_of(step: &Step, state: &State, now: Timestamp) -> (UserId, Command) {
         7 => Deed::Reserve { target_registry: None },
         8 => Deed::Lock { reason: "reason".to_owned() },
         9 => Deed::Unlock { reason: "reason".to_owned() },
+        12 => Deed::UpdateMutables {
+            account: (step.energy % 2 == 0).then_some(BUYER),
+            status: BundleStatus::ALL.get(usize::try_from(step.energy % 9).unwrap()).copied(),
+            reason: None,
+        },
         kind => Deed::Withdraw { reason: "reason".to_owned(), export_failed: kind == 11 },
     };
     let (source, bundles) = selection_of(step, &deed, state, now);
