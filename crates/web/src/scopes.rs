@@ -36,6 +36,8 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("GET", "/user/me", Any),
     ("GET", "/user/me/accounts", READ),
     ("POST", "/organisation/create", ADMIN),
+    ("GET", "/organisation/{id}", READ),
+    ("GET", "/organisation/list", READ),
     ("POST", "/account/create", ADMIN),
     ("GET", "/account/{id}", READ),
     ("PATCH", "/account/update_whitelist/{id}", TRADE),
