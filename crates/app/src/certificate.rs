@@ -99,11 +99,7 @@ impl AttributesCache {
     }
 }
 
-/// The readable id that all bundles of one device, carrier and interval share: `12-electricity-20260101T130000Z`.
-pub fn issuance_id(device: DeviceId, carrier: EnergyCarrier, start: Timestamp) -> String {
-    let start = start.to_zoned_datetime(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
-    format!("{device}-{carrier}-{start}")
-}
+pub use domain::bundle::issuance_id;
 
 /// Reads an issuance id, also the seed's form `12-2026-01-01 13:00:00`. `None` if it is neither.
 pub fn parse_issuance_id(text: &str) -> Option<(DeviceId, Timestamp)> {

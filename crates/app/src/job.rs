@@ -91,6 +91,7 @@ impl Progress {
             | Outcome::Account(_)
             | Outcome::Device(_)
             | Outcome::Metadata(_)
+            | Outcome::Created(_)
             | Outcome::Bundles { .. } => {}
         }
     }

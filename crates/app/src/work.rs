@@ -66,7 +66,8 @@ impl Work {
                 | Command::UpdateWhitelist(_)
                 | Command::CreateDevice(_)
                 | Command::ApproveDevice(_)
-                | Command::CreateMetadata(_) => 1,
+                | Command::CreateMetadata(_)
+                | Command::CreateBundle(_) => 1,
             },
         }
     }

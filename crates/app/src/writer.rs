@@ -439,7 +439,8 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         | Command::ApproveDevice(_)
         | Command::CreateMetadata(_)
         | Command::SubmitReadings(_)
-        | Command::Issue(_) => None,
+        | Command::Issue(_)
+        | Command::CreateBundle(_) => None,
     }
 }
 

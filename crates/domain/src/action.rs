@@ -2,6 +2,7 @@
 
 mod cancel;
 mod claim;
+mod create_bundle;
 mod issue;
 mod lock;
 mod readings;
@@ -16,6 +17,7 @@ mod withdraw;
 mod tests;
 
 pub use claim::PURPOSE_STORAGE;
+pub use create_bundle::{CreateBundle, CreatedBundle, Stated};
 pub use issue::{IssueChunk, IssueOutcome, IssueRefused};
 pub use readings::{READINGS_PER_EVENT_MAX, ReadingsOutcome, ReadingsRefused, SubmitReadings};
 pub use register::{NewAccount, NewDevice, NewUser, WhitelistUpdate};
@@ -37,7 +39,7 @@ vocabulary! {
         CreateMetadata = 7 "create_metadata", SubmitReadings = 8 "submit_readings", Issue = 9 "issue",
         Transfer = 10 "transfer", Cancel = 11 "cancel", Claim = 12 "claim", Reserve = 13 "reserve", Lock = 14 "lock",
         Unlock = 15 "unlock", Withdraw = 16 "withdraw",
-        UpdateMutables = 30 "update_mutables",
+        CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
     }
 }
 
@@ -53,6 +55,7 @@ pub enum Command {
     CreateMetadata(MetadataDescription),
     SubmitReadings(SubmitReadings),
     Issue(IssueChunk),
+    CreateBundle(CreateBundle),
     Bundles(BundleAction),
 }
 
@@ -68,6 +71,7 @@ impl Command {
             Self::CreateMetadata(_) => ActionKind::CreateMetadata,
             Self::SubmitReadings(_) => ActionKind::SubmitReadings,
             Self::Issue(_) => ActionKind::Issue,
+            Self::CreateBundle(_) => ActionKind::CreateBundle,
             Self::Bundles(action) => match action.deed {
                 Deed::Transfer { .. } => ActionKind::Transfer,
                 Deed::Cancel { .. } => ActionKind::Cancel,
@@ -92,6 +96,7 @@ pub enum Outcome {
     Metadata(MetadataId),
     Readings(ReadingsOutcome),
     Issue(IssueOutcome),
+    Created(Box<CreatedBundle>),
     /// Every bundle made or changed, and the energy that was acted on, without remainders.
     Bundles {
         result: Vec<BundleResult>,
@@ -134,6 +139,7 @@ pub fn decide(
         Command::CreateMetadata(metadata) => register::metadata(state, actor, metadata, now),
         Command::SubmitReadings(readings) => readings::decide(state, actor, readings, now, rules),
         Command::Issue(chunk) => issue::decide(state, actor, chunk, now, rules),
+        Command::CreateBundle(statement) => create_bundle::decide(state, actor, statement, now, rules),
         Command::Bundles(action) => selection::decide(state, actor, action, now),
     }
 }

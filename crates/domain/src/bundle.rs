@@ -1,8 +1,8 @@
 //! Bundles of certificates and their states. Invariant: the table [`TRANSITIONS`] is the only list of what may follow what.
 
 use crate::device::vocabulary;
-use crate::{AccountId, AttributesId, BundleId, CertificateRange, DeviceId, Interval};
-use jiff::Timestamp;
+use crate::{AccountId, AttributesId, BundleId, CertificateRange, DeviceId, EnergyCarrier, Interval};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -73,6 +73,12 @@ pub struct Cancellation {
     /// The account whose users may read and claim it.
     pub beneficiary_account: Option<AccountId>,
     pub purpose: Option<String>,
+}
+
+/// The readable id that all bundles of one device, carrier and interval share: `12-electricity-20260101T130000Z`.
+pub fn issuance_id(device: DeviceId, carrier: EnergyCarrier, start: Timestamp) -> String {
+    let start = start.to_zoned_datetime(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
+    format!("{device}-{carrier}-{start}")
 }
 
 /// Certificates of one device and one production interval, held together.

@@ -56,6 +56,11 @@ pub enum Refusal {
     NothingPicked,
     #[error("A reason is required")]
     ReasonMissing,
+    #[error("Nothing can be issued for device {device_id} from {start}: {cause}")]
+    NotIssuable { device_id: DeviceId, start: Timestamp, cause: ReadingRefusal },
+    /// The registry assigns it; a statement can only repeat it.
+    #[error("{member} must be {expected}")]
+    StatementDiffers { member: &'static str, expected: String },
     #[error("Neither an account nor a status is stated")]
     NothingStated,
     #[error("A correction cannot make a bundle {status}")]

@@ -6,6 +6,7 @@
 use crate::{ActionId, ActionKind, Bundle, CertificateAttributes, EventNumber};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 
 pub type Hash = [u8; 32];
 /// Random bytes that keep a hash of little text from being guessed.
@@ -219,6 +220,14 @@ pub fn attributes_hash(attributes: &CertificateAttributes) -> Hash {
         .text(device.meter_data_id.as_deref())
         .integer(device.kind.code())
         .finish()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 use crate::{account, action, bundle, device, event, measurement, metadata, organisation, session, user};
 use crate::{action::ActionRow, event::EventRow};
 use db::{Connection, Result};
-use domain::action::{BundleAction, Deed};
+use domain::action::{BundleAction, CreateBundle, Deed};
 use domain::state::{ACCOUNT_NAME, METER_DATA_ID, ORGANISATION_NAME, PRIMARY_CONTACT};
-use domain::{Actor, Change, Command, NextIds, State};
+use domain::{Actor, Change, Command, GrossNet, NextIds, State};
 
 /// The ids and unique values that commands name.
 #[derive(Default)]
@@ -62,6 +62,10 @@ impl Named {
             Command::Issue(chunk) => {
                 self.metadata.push(chunk.metadata_id.0);
                 self.issued_devices.extend(chunk.devices.iter().map(|id| id.0));
+            }
+            Command::CreateBundle(statement) => {
+                self.metadata.push(statement.metadata_id.0);
+                self.issued_devices.push(statement.device_id.0);
             }
             Command::Bundles(action) => self.add_bundles(action),
         }
@@ -138,6 +142,7 @@ pub fn load<'c>(
                 let places = measurement::places(connection, &devices, chunk.from, chunk.to)?;
                 if state.places.is_empty() { state.places = places } else { state.places.extend(places) }
             }
+            Command::CreateBundle(statement) => load_interval(connection, &mut state, statement)?,
             Command::CreateUser(_)
             | Command::CreateOrganisation(_)
             | Command::CreateAccount(_)
@@ -149,6 +154,18 @@ pub fn load<'c>(
         }
     }
     Ok(state)
+}
+
+/// The readings that a statement may equal or overlap, and what was issued on the one it equals.
+fn load_interval(connection: &mut Connection, state: &mut State, statement: &CreateBundle) -> Result<()> {
+    let current = measurement::current(connection, &[statement.reading(GrossNet::Net)])?;
+    state.readings.extend(current.into_iter().map(|c| {
+        let reading = &c.measurement.reading;
+        ((reading.device_id, reading.interval.start()), c)
+    }));
+    let (from, to) = (statement.production.start(), statement.production.end());
+    state.places.extend(measurement::places(connection, &[statement.device_id.0], from, to)?);
+    Ok(())
 }
 
 fn load_people(connection: &mut Connection, named: &Named, state: &mut State) -> Result<()> {

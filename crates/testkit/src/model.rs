@@ -130,6 +130,7 @@ impl Model {
         let done = match command {
             Command::SubmitReadings(submission) => self.submit(now, actor, &submission.readings),
             Command::Issue(chunk) => self.issue(now, actor, chunk),
+            Command::CreateBundle(statement) => self.create_bundle(now, actor, statement),
             Command::Bundles(action) => self.move_bundles(now, actor, action),
             Command::UpdateWhitelist(update) => self.update_whitelist(actor, update),
             Command::ApproveDevice(id) => self.approve(actor, *id),

@@ -56,6 +56,8 @@ pub(crate) mod kind {
     pub(crate) const LOCK: i64 = 14;
     pub(crate) const UNLOCK: i64 = 15;
     pub(crate) const WITHDRAW: i64 = 16;
+    /// The issuer makes one bundle by stating it.
+    pub(crate) const CREATE_BUNDLE: i64 = 29;
     /// The issuer's correction of account or state.
     pub(crate) const UPDATE_MUTABLES: i64 = 30;
 }
@@ -101,6 +103,10 @@ pub(crate) fn needs_unexpired(from: i64, to: i64, moved: bool) -> bool {
     moved || matches!((from, to), (ACTIVE, CANCELLED | RESERVED | LOCKED) | (LOCKED, ACTIVE))
 }
 
+fn issues(action: i64) -> bool {
+    matches!(action, kind::ISSUE | kind::CREATE_BUNDLE)
+}
+
 /// Whether an action of a kind makes events of this entity and type. `is_child` says that a bundle has a parent.
 pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> bool {
     use entity::{ACCOUNT, ATTRIBUTES, BUNDLE, DEVICE, MEASUREMENT, METADATA, ORGANISATION, USER};
@@ -112,9 +118,10 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
         (DEVICE, CREATE) => action == 5,
         (DEVICE, UPDATE) => action == 6,
         (METADATA, CREATE) => action == 7,
-        (MEASUREMENT, CREATE | UPDATE) => action == 8,
-        (ATTRIBUTES, CREATE) => action == kind::ISSUE,
-        (BUNDLE, CREATE) if !is_child => action == kind::ISSUE,
+        (MEASUREMENT, CREATE) => action == 8 || action == kind::CREATE_BUNDLE,
+        (MEASUREMENT, UPDATE) => action == 8,
+        (ATTRIBUTES, CREATE) => issues(action),
+        (BUNDLE, CREATE) if !is_child => issues(action),
         (BUNDLE, CREATE | UPDATE) => {
             (kind::TRANSFER..=kind::WITHDRAW).contains(&action) || action == kind::UPDATE_MUTABLES
         }
@@ -143,7 +150,9 @@ pub(crate) fn roles_for(action: i64) -> i64 {
         5 => ADMINISTRATOR | REGISTRAR | PRODUCTION,
         6 => ADMINISTRATOR | REGISTRAR,
         8 => ADMINISTRATOR | METERING | PRODUCTION,
-        7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW | kind::UPDATE_MUTABLES => ADMINISTRATOR | ISSUER,
+        7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW | kind::CREATE_BUNDLE | kind::UPDATE_MUTABLES => {
+            ADMINISTRATOR | ISSUER
+        }
         kind::TRANSFER..=kind::RESERVE => TRADERS,
         _ => 0,
     }
@@ -181,7 +190,8 @@ mod tests {
     #[test]
     fn only_an_issue_makes_bundles_that_have_no_parent() {
         for action in 0..60 {
-            assert_eq!(makes(action, entity::BUNDLE, CREATE, false), action == kind::ISSUE, "{action}");
+            let issues = action == kind::ISSUE || action == kind::CREATE_BUNDLE;
+            assert_eq!(makes(action, entity::BUNDLE, CREATE, false), issues, "{action}");
             assert!(!makes(action, entity::ATTRIBUTES, UPDATE, false), "{action}");
         }
     }

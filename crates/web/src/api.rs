@@ -4,6 +4,7 @@ mod account;
 mod act;
 mod auth;
 mod certificate;
+mod create_bundle;
 mod device;
 mod export;
 mod health;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(device::routes())
         .merge(measurement::routes())
         .merge(certificate::routes())
+        .merge(create_bundle::routes())
         .merge(issue::routes())
         .merge(query::routes())
         .merge(export::routes())

@@ -84,6 +84,10 @@ kinds! {
     NOTHING_PICKED = "nothing_picked" BAD_REQUEST "The share comes to nothing"
         "The share, rounded down, is 0 Wh of every bundle.";
     REASON_MISSING = "reason_missing" BAD_REQUEST "A reason is required" "State why this is done.";
+    NOT_ISSUABLE = "not_issuable" BAD_REQUEST "Nothing can be issued there"
+        "The statement cannot be a reading of the device, or nothing is left to be issued on the one there is. The member cause names the rule.";
+    STATEMENT_DIFFERS = "statement_differs" BAD_REQUEST "Not what the registry assigns"
+        "Ranges, states, expiry, hash and the like are assigned by the registry. A statement may leave them out or repeat them; the problem names the member and what it must be.";
     NOTHING_STATED = "nothing_stated" BAD_REQUEST "Nothing to correct" "State an account, a status, or both.";
     NOT_CORRECTABLE = "not_correctable" BAD_REQUEST "No correction leads there"
         "The issuer corrects bundles to Active, Cancelled, Locked, Reserved or Withdrawn. Claims are made by beneficiaries, and time expires.";
@@ -326,6 +330,8 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::NotEnough { .. } => &NOT_ENOUGH,
         Refusal::NothingPicked => &NOTHING_PICKED,
         Refusal::ReasonMissing => &REASON_MISSING,
+        Refusal::NotIssuable { .. } => &NOT_ISSUABLE,
+        Refusal::StatementDiffers { .. } => &STATEMENT_DIFFERS,
         Refusal::NothingStated => &NOTHING_STATED,
         Refusal::NotCorrectable { .. } => &NOT_CORRECTABLE,
         Refusal::JobMoved => &JOB_MOVED,
@@ -386,6 +392,12 @@ mod tests {
             Refusal::NotEnough { held: WattHours(1), asked: WattHours(2) },
             Refusal::NothingPicked,
             Refusal::ReasonMissing,
+            Refusal::NotIssuable {
+                device_id: DeviceId(1),
+                start: jiff::Timestamp::UNIX_EPOCH,
+                cause: domain::ReadingRefusal::NotApproved,
+            },
+            Refusal::StatementDiffers { member: "hash", expected: String::new() },
             Refusal::NothingStated,
             Refusal::NotCorrectable { status: BundleStatus::Claimed },
             Refusal::JobMoved,

@@ -61,6 +61,7 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("POST", "/certificate/unlock", ISSUE),
     ("POST", "/certificate/withdraw", ISSUE),
     ("PATCH", "/certificate/update_mutables", ISSUE),
+    ("POST", "/certificate/create", ISSUE),
     ("GET", "/certificate/{id}", READ),
     ("GET", "/job/{id}", READ),
 ];

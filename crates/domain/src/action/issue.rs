@@ -52,16 +52,7 @@ pub(super) fn decide(
 ) -> Result<(Changes, Outcome), Refusal> {
     state.require(actor, Capability::Issue)?;
     metadata_of(state, chunk.metadata_id)?;
-    let mut press = Press {
-        state,
-        metadata_id: chunk.metadata_id,
-        now,
-        rules,
-        next_bundle: state.next.bundle,
-        next_attributes: state.next.attributes,
-        runs: HashMap::new(),
-        changes: Vec::new(),
-    };
+    let mut press = Press::new(state, chunk.metadata_id, now, rules);
     let mut outcome = IssueOutcome::default();
     let window = (chunk.from, DeviceId(i64::MIN))..(chunk.to.max(chunk.from), DeviceId(i64::MIN));
     for ((_, device_id), place) in state.places.range(window) {
@@ -92,20 +83,38 @@ struct Run {
     attributes: (AttributesId, [u8; 32]),
 }
 
-struct Press<'s> {
-    state: &'s State,
+/// Makes bundles, one after the other, within one command.
+pub(super) struct Press<'s> {
+    pub(super) state: &'s State,
     metadata_id: MetadataId,
-    now: Timestamp,
-    rules: &'s Rules,
+    pub(super) now: Timestamp,
+    pub(super) rules: &'s Rules,
     next_bundle: BundleId,
     next_attributes: AttributesId,
     runs: HashMap<DeviceId, Run>,
-    changes: Changes,
+    pub(super) changes: Changes,
 }
 
-impl Press<'_> {
+impl<'s> Press<'s> {
+    pub(super) fn new(state: &'s State, metadata_id: MetadataId, now: Timestamp, rules: &'s Rules) -> Self {
+        Self {
+            state,
+            metadata_id,
+            now,
+            rules,
+            next_bundle: state.next.bundle,
+            next_attributes: state.next.attributes,
+            runs: HashMap::new(),
+            changes: Vec::new(),
+        }
+    }
+
     /// Makes the bundle of what is issuable; `None` if all of it was issued before.
-    fn issue(&mut self, id: DeviceId, place: &IssuePlace) -> Result<Option<(BundleId, WattHours)>, ReadingRefusal> {
+    pub(super) fn issue(
+        &mut self,
+        id: DeviceId,
+        place: &IssuePlace,
+    ) -> Result<Option<(BundleId, WattHours)>, ReadingRefusal> {
         let device = self.state.live_device(id).ok_or(ReadingRefusal::DeviceMissing { device_id: id })?;
         let Some(quantity) = issuable(device, place, self.now, self.rules)? else { return Ok(None) };
         let production = place.measurement.reading.interval;
@@ -134,6 +143,12 @@ impl Press<'_> {
         Ok(Some(made))
     }
 
+    /// The snapshot that the certificates of a device carry.
+    pub(super) fn attributes_of(&mut self, device: &Device) -> CertificateAttributes {
+        let (id, hash) = self.run(device).attributes;
+        CertificateAttributes { id, hash, ..snapshot(device, self.metadata_id) }
+    }
+
     /// Where the device's certificates go on; takes a new snapshot of the device where there is none of this version.
     fn run(&mut self, device: &Device) -> Run {
         if let Some(run) = self.runs.get(&device.id) {
@@ -141,15 +156,8 @@ impl Press<'_> {
         }
         let key = (device.id, device.version, self.metadata_id);
         let attributes = self.state.attributes.get(&key).copied().unwrap_or_else(|| {
-            let mut attributes = CertificateAttributes {
-                id: self.next_attributes,
-                device_id: device.id,
-                device_version: device.version,
-                metadata_id: self.metadata_id,
-                energy_carrier: EnergyCarrier::Electricity,
-                device: device.description.clone(),
-                hash: [0; 32],
-            };
+            let mut attributes =
+                CertificateAttributes { id: self.next_attributes, ..snapshot(device, self.metadata_id) };
             attributes.hash = seal::attributes_hash(&attributes);
             let known = (attributes.id, attributes.hash);
             self.next_attributes = attributes.id.next();
@@ -157,6 +165,19 @@ impl Press<'_> {
             known
         });
         Run { next_certificate: device.next_certificate, attributes }
+    }
+}
+
+/// What certificates say of a device as it is now; without its id and hash.
+fn snapshot(device: &Device, metadata_id: MetadataId) -> CertificateAttributes {
+    CertificateAttributes {
+        id: AttributesId(0),
+        device_id: device.id,
+        device_version: device.version,
+        metadata_id,
+        energy_carrier: EnergyCarrier::Electricity,
+        device: device.description.clone(),
+        hash: [0; 32],
     }
 }
 

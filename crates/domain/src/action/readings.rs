@@ -99,6 +99,19 @@ pub(super) fn decide(
     Ok((changes, Outcome::Readings(outcome)))
 }
 
+/// Whether a reading of an interval that has none could be accepted, whoever states it.
+pub(super) fn check_new(
+    state: &State,
+    device: &Device,
+    reading: &Reading,
+    now: Timestamp,
+    rules: &Rules,
+) -> Result<(), ReadingRefusal> {
+    let chunk = Chunk { state, actor: Actor::Operator, now, rules, accepted: HashMap::new() };
+    chunk.check_shape(reading, device)?;
+    chunk.check_overlap(reading)
+}
+
 /// The state as the rows of this chunk see it: with those before them.
 struct Chunk<'s> {
     state: &'s State,

@@ -1,6 +1,7 @@
 //! Tables and properties of all rules, and the state that they start from: a few users, accounts and one wind farm.
 
 mod bundles;
+mod create_bundle;
 mod issue;
 mod portions;
 mod properties;

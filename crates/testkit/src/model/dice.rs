@@ -2,7 +2,7 @@
 
 use super::Model;
 use super::bundles::Held;
-use domain::action::{BundleAction, Deed, IssueChunk, Portion, SubmitReadings, WhitelistUpdate};
+use domain::action::{BundleAction, CreateBundle, Deed, IssueChunk, Portion, Stated, SubmitReadings, WhitelistUpdate};
 use domain::{
     AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, GrossNet, Interval, MetadataId, Quality, Ratio,
     Reading, ReadingSource, UserId, WattHours,
@@ -43,6 +43,7 @@ impl Dice {
             0..=15 => self.submission(model, now),
             16..=31 => self.issue(model, now),
             32..=37 => self.whitelist(model),
+            40..=43 => self.statement(model, now),
             38..=39 => (self.administrator(model), Command::ApproveDevice(self.device(model))),
             _ => self.bundles(model, now),
         }
@@ -126,6 +127,29 @@ impl Dice {
         (self.issuer(model), Command::Issue(IssueChunk { metadata_id, devices, from, to }))
     }
 
+    fn statement(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
+        let known: Vec<Reading> = model.current().map(|(_, reading)| *reading).collect();
+        let reading = match self.pick(&known).copied() {
+            Some(reading) if self.percent(60) => reading,
+            _ => self.reading(model, now),
+        };
+        let quantity = if self.percent(95) { reading.energy_wh } else { self.below(3) };
+        let account = model.devices.get(&reading.device_id).map(|device| device.account);
+        let account_id = if self.percent(90) { account } else { Some(self.account(model)) };
+        let metadata_id = match model.metadata.first() {
+            Some(id) if self.percent(97) => *id,
+            _ => MetadataId(UNKNOWN),
+        };
+        let statement = CreateBundle {
+            metadata_id,
+            device_id: reading.device_id,
+            production: reading.interval,
+            quantity: WattHours(u64::try_from(quantity).unwrap_or(0)),
+            stated: Stated { account_id, ..Stated::default() },
+        };
+        (self.issuer(model), Command::CreateBundle(statement))
+    }
+
     fn device(&mut self, model: &Model) -> DeviceId {
         let devices: Vec<DeviceId> = model.devices.keys().copied().collect();
         let known = self.pick(&devices).copied().filter(|_| self.percent(97));
@@ -154,13 +178,13 @@ impl Dice {
             Deed::Claim => BundleStatus::Cancelled,
             Deed::Unlock { .. } => BundleStatus::Locked,
             Deed::Withdraw { export_failed: true, .. } => BundleStatus::Reserved,
+            Deed::UpdateMutables { .. } if self.percent(50) => BundleStatus::Locked,
             Deed::Transfer { .. }
             | Deed::Cancel { .. }
             | Deed::Reserve { .. }
             | Deed::Lock { .. }
-            | Deed::Withdraw { .. } => BundleStatus::Active,
-            Deed::UpdateMutables { .. } if self.percent(50) => BundleStatus::Locked,
-            Deed::UpdateMutables { .. } => BundleStatus::Active,
+            | Deed::Withdraw { .. }
+            | Deed::UpdateMutables { .. } => BundleStatus::Active,
         };
         let is_apt = self.percent(90);
         let apt = |held: &Held| {

@@ -1,8 +1,8 @@
 //! Certificates are issued against readings.
 
 use super::{Birth, Certificate, Decided, Decision, Model, ModelDevice, Verdict};
-use domain::action::IssueChunk;
-use domain::{Actor, BundleId, BundleStatus, DeviceKind, Quality, Reading, WattHours};
+use domain::action::{CreateBundle, IssueChunk};
+use domain::{Actor, BundleId, BundleStatus, CertificateRange, DeviceKind, GrossNet, Quality, Reading, WattHours};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 
 const MICROS_PER_HOUR: u128 = 3_600_000_000;
@@ -37,6 +37,46 @@ impl Model {
         }
         let told = Verdict::Issued { readings: asked.len(), first, issued, quantity: WattHours(quantity), refused };
         Ok(Decided { told, has_changed: issued > 0 })
+    }
+
+    /// One bundle as the issuer states it. Where there is no reading, the statement becomes one; but only if all of it
+    /// can be issued.
+    pub(super) fn create_bundle(&mut self, now: Timestamp, actor: Actor, statement: &CreateBundle) -> Decision {
+        if !self.issues(actor) {
+            return Err("forbidden");
+        }
+        if !self.metadata.contains(&statement.metadata_id) {
+            return Err("metadata_missing");
+        }
+        let device = self.devices.get(&statement.device_id).ok_or("device_missing")?;
+        if statement.quantity.0 == 0 {
+            return Err("quantity_zero");
+        }
+        let (account, first) = (device.account, device.certificates.len() + 1);
+        let as_reading = statement.reading(device.gross_net.unwrap_or(GrossNet::Net));
+        let is_it =
+            |reading: &&Reading| reading.device_id == statement.device_id && reading.interval == statement.production;
+        let known = self.current().map(|(_, reading)| reading).find(is_it).copied();
+        if known.is_none() && self.judge(now, Actor::Operator, &as_reading).is_err() {
+            return Err("not_issuable");
+        }
+        let reading = known.unwrap_or(as_reading);
+        let energy = self.issuable(now, &reading).unwrap_or(0);
+        if energy == 0 {
+            return Err("not_issuable");
+        }
+        let is_other_account = statement.stated.account_id.is_some_and(|stated| stated != account);
+        if energy != statement.quantity.0 || is_other_account {
+            return Err("statement_differs");
+        }
+        if known.is_none() {
+            self.keep(&reading);
+        }
+        let bundle = self.mint(now, &reading, energy);
+        let first = u64::try_from(first).expect("few certificates");
+        let range = CertificateRange::new(first, first + energy - 1).expect("it is not empty");
+        let is_expired = self.birth(bundle).expires_at <= now;
+        Ok(Decided { told: Verdict::Created { bundle, range, is_expired }, has_changed: true })
     }
 
     /// How many Wh may be issued on a reading; 0 if all of it was.

@@ -9,7 +9,7 @@ const LONGEST_SECONDS: i64 = 3_600;
 const LARGEST_WH: i64 = 9_000_000_000_000_000;
 
 /// What becomes of a row that is not refused.
-enum Row {
+pub(super) enum Row {
     New,
     /// With the place of the version it takes the place of.
     Corrected(usize),
@@ -41,7 +41,7 @@ impl Model {
         Ok(Decided { told, has_changed: accepted + corrected > 0 })
     }
 
-    fn judge(&self, now: Timestamp, actor: Actor, reading: &Reading) -> Result<Row, &'static str> {
+    pub(super) fn judge(&self, now: Timestamp, actor: Actor, reading: &Reading) -> Result<Row, &'static str> {
         let (start, end) = (reading.interval.start(), reading.interval.end());
         let device = self.devices.get(&reading.device_id).ok_or("device_missing")?;
         if !self.has_role(actor, &[Role::RegistryAdministrator, Role::MeasurementBody]) {
@@ -78,7 +78,7 @@ impl Model {
     }
 
     /// Keeps a new version and returns its id.
-    fn keep(&mut self, reading: &Reading) -> i64 {
+    pub(super) fn keep(&mut self, reading: &Reading) -> i64 {
         let device = self.devices.get_mut(&reading.device_id).expect("the row was judged");
         device.gross_net.get_or_insert(reading.gross_net);
         self.versions.push(Version { reading: *reading, superseded_by: None });

@@ -3,7 +3,7 @@
 
 use app::{Answer, Error};
 use domain::action::BundleResult;
-use domain::{BundleId, DeviceId, Outcome, WattHours};
+use domain::{BundleId, BundleStatus, CertificateRange, DeviceId, Outcome, WattHours};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -25,6 +25,11 @@ pub enum Verdict {
         issued: usize,
         quantity: WattHours,
         refused: Vec<(DeviceId, Timestamp, String)>,
+    },
+    Created {
+        bundle: BundleId,
+        range: CertificateRange,
+        is_expired: bool,
     },
     Bundles {
         result: Vec<BundleResult>,
@@ -62,6 +67,11 @@ impl Verdict {
                     .iter()
                     .map(|row| (row.device_id, row.interval.start(), reason(serde_json::to_value(row.refusal))))
                     .collect(),
+            },
+            Outcome::Created(created) => Self::Created {
+                bundle: created.bundle.id,
+                range: created.bundle.range,
+                is_expired: created.bundle.status == BundleStatus::Expired,
             },
             Outcome::Bundles { result, total } => Self::Bundles { result, total },
             Outcome::User(_)

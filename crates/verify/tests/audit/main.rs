@@ -8,3 +8,4 @@ mod corrections;
 mod damaged;
 mod forged;
 mod ledger;
+mod statements;

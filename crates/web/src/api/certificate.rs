@@ -242,7 +242,7 @@ pub(super) struct BundleBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = EnergyCarrier)]
 #[serde(rename_all = "snake_case")]
-enum EnergyCarrierName {
+pub(super) enum EnergyCarrierName {
     Electricity,
     NaturalGas,
     Hydrogen,

@@ -60,6 +60,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/certificate/unlock",                  "! x + + x x x x x x x"),
     ("POST", "/certificate/withdraw",                "! x + + x x x x x x x"),
     ("PATCH", "/certificate/update_mutables",        "! x + + x x x x x x x"),
+    ("POST", "/certificate/create",                  "! x + + x x x x x x x"),
     ("GET", "/certificate/{id}",                     "! ? + + ? ? + + + ? ?"),
     ("GET", "/job/{id}",                             "! ? + + ? ? ? ? + ? ?"), // an administrator's
     ("GET", "/health/live",                          "+ + + + + + + + + + +"),
@@ -149,6 +150,11 @@ impl World {
             }]),
             "/certificate/create_metadata" => metadata_body(),
             "/certificate/issue" => json!({"metadata_id": 1, "from": START, "to": "2026-03-01", "dry_run": true}),
+            "/certificate/create" => json!({
+                "metadata_id": 1, "device_id": 1, "bundle_quantity": 1,
+                "production_starting_interval": format!("2026-02-02T00:{:02}:00Z", unique % 59),
+                "production_ending_interval": format!("2026-02-02T00:{:02}:00Z", unique % 59 + 1),
+            }),
             "/certificate/query" => json!({"source_id": self.source}),
             "/certificate/transfer" => merged(on(1), &json!({"target_id": self.target})),
             "/certificate/cancel" | "/certificate/reserve" | "/certificate/reseve" => on(1),

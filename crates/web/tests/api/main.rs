@@ -7,6 +7,7 @@ mod cancel;
 mod certificate;
 mod claim;
 mod conventions;
+mod create_bundle;
 mod device;
 mod document;
 mod export;
