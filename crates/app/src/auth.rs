@@ -14,7 +14,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::Pas
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::action::NewUser;
-use domain::{AccountId, Actor, Capability, Command, Outcome, Role, Roles, Scopes, UserId};
+use domain::{AccountId, Actor, Capability, Command, Outcome, Refusal, Role, Roles, Scopes, UserId};
 use jiff::Timestamp;
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
@@ -55,6 +55,18 @@ impl Caller {
     /// Whether one of the roles gives this wherever; not where it takes membership of an account.
     pub fn may(&self, capability: Capability) -> bool {
         capability.granted(self.roles, false)
+    }
+
+    /// For what is decided by roles alone, and no command of the ledger.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`], naming the roles that would do.
+    pub fn require(&self, capability: Capability) -> Result<(), Error> {
+        if self.may(capability) {
+            return Ok(());
+        }
+        let names: Vec<&str> = capability.roles().0.iter().map(Role::name).collect();
+        Err(Refusal::Forbidden { needs: format!("the role {}", names.join(" or ")) }.into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Jobs: long work cut into actions. A step states its position and is carried out only if the job is still there, so
 //! that a job resumed twice, by two processes even, does nothing twice.
 
-use crate::{Caller, Error, Registry};
+use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{
     Actor, Capability, DeviceId, EventNumber, JobId, Outcome, ReadingRefusal, UserId, action::IssueOutcome,
     action::ReadingsOutcome,
@@ -133,6 +133,13 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
+/// Which jobs to list. An absent filter filters nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobQuery {
+    pub kind: Option<JobKind>,
+    pub state: Option<JobState>,
+}
+
 /// A job as its owner sees it.
 #[derive(Clone, Debug)]
 pub struct JobView {
@@ -171,6 +178,22 @@ impl Registry {
         let reads_all = caller.may(Capability::ReadEverything);
         let job = job.filter(|job| reads_all || job.user_id == caller.user_id);
         JobView::of(&job.ok_or(Error::NotFound { what: "Job", id: id.0 })?)
+    }
+
+    /// Jobs of the caller's, or all for those who may read everything; the newest first.
+    pub fn jobs(
+        &self,
+        caller: &Caller,
+        query: JobQuery,
+        paging: Paging<JobId>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<JobView, JobId>, Error> {
+        let user = (!caller.may(Capability::ReadEverything)).then_some(caller.user_id);
+        let filter = store::job::Filter { user, kind: query.kind, state: query.state, before: paging.after };
+        let rows = self.read(fresh, |connection| store::job::list(connection, &filter, paging.rows()))?;
+        let Page { entries, next } = paging.page(rows, |job| job.id);
+        let entries = entries.iter().map(JobView::of).collect::<Result<_, _>>()?;
+        Ok(Page { entries, next })
     }
 
     /// The job as it is on the primary, whoever asks.

@@ -4,16 +4,20 @@
 //! reader from a pool, on the caller's own thread, and always within the caller's scope. Nothing here is async: who lives
 //! on an async runtime hands reads to blocking threads and awaits [`Pending`] answers.
 
+mod action;
 mod api_key;
 mod auth;
 mod certificate;
 mod checkpoint;
 mod clock;
 mod error;
+mod event;
 mod export;
 mod import;
 mod issue;
 mod job;
+mod lineage;
+mod measure;
 mod measurement;
 mod organisation;
 mod page;
@@ -21,10 +25,12 @@ mod register;
 mod registry;
 mod settings;
 mod sheet;
+mod sight;
 mod throttle;
 mod work;
 mod writer;
 
+pub use action::{ActionPlace, ActionQuery, ActionView, AnyAction, REJECTED_KEPT_DAYS, RejectedView, ResultView};
 pub use api_key::{API_KEY_LIFETIME_MAX, API_KEYS_PER_USER_MAX, NewKey};
 pub use auth::{Caller, Credentials, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SignedIn, generate_password};
 pub use certificate::{
@@ -33,10 +39,13 @@ pub use certificate::{
 };
 pub use clock::Clock;
 pub use error::Error;
+pub use event::{EventPage, EventQuery, EventView, FieldView};
 pub use export::{BundleExport, ExportError, write_bundles};
 pub use import::{Format, RowFault, ZoneOfTimes, parse_instant};
 pub use issue::{ISSUE_DRY_RUN_READINGS_MAX, IssueRequest};
-pub use job::{JobView, Progress, RefusedReading};
+pub use job::{JobQuery, JobView, Progress, RefusedReading};
+pub use lineage::{Held, LINEAGE_BUNDLES_MAX, LINEAGE_EVENTS_MAX, Lineage, LineageBundle, Relation};
+pub use measure::{Histogram, Measured};
 pub use measurement::{REJECTED_LISTED_MAX, ReadingsReport, RejectedRow};
 pub use page::{Page, Paging};
 pub use register::{AccountView, DeviceView, MetadataView, UserView};

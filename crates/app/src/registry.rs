@@ -1,5 +1,6 @@
 //! The handle of a running registry: its queue, its writer, its readers.
 
+use crate::measure::Measurements;
 use crate::work::{Act, Answer, Beside, Done, Pending, Work};
 use crate::writer::{Message, QUEUE_WORKS_MAX, Queued, Writer, rehearse};
 use crate::{Caller, Clock, Error, Settings, auth::SignIns, job::JobStep};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use store::{Connection, OpenMode, Pool, Url};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Readers of one database.
 const READERS_MAX: u32 = 8;
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     queue: SyncSender<Message>,
     is_closing: AtomicBool,
     queued: Arc<AtomicUsize>,
+    reached: watch::Sender<EventNumber>,
+    pub measurements: Arc<Measurements>,
     primary: Pool,
     replica: Option<Pool>,
     /// After the replica failed: when it is asked again.
@@ -89,6 +92,8 @@ impl Registry {
         let (checkpoint_stop, stopped) = std::sync::mpsc::channel();
         let (restart_log, queued) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let sign_ins = Arc::new(SignIns::default());
+        let reached = watch::Sender::new(store::head::event_number(&mut connection).map_err(database)?);
+        let measurements = Arc::new(Measurements::default());
         let writer = Writer {
             url: url.clone(),
             clock: clock.clone(),
@@ -99,6 +104,10 @@ impl Registry {
             restart_log: restart_log.clone(),
             queued: queued.clone(),
             sign_ins: sign_ins.clone(),
+            reached: reached.clone(),
+            measurements: measurements.clone(),
+            batch_at: None,
+            tidied_next: Instant::now(),
         };
         let writer = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&messages))?;
         let threads = Threads {
@@ -110,6 +119,8 @@ impl Registry {
             queue,
             is_closing: AtomicBool::new(false),
             queued,
+            reached,
+            measurements,
             primary,
             replica: replica.transpose()?,
             replica_asked_again: Mutex::new(None),
@@ -145,7 +156,18 @@ impl Registry {
     /// Whether the database answers, and how much is waiting.
     pub fn health(&self) -> Result<Health, Error> {
         let event_number = self.read_primary(store::head::event_number)?;
-        Ok(Health { event_number, queued: self.0.queued.load(Ordering::Relaxed) })
+        Ok(Health { event_number, queued: self.queued() })
+    }
+
+    /// Works waiting or being carried out.
+    pub(crate) fn queued(&self) -> usize {
+        self.0.queued.load(Ordering::Relaxed)
+    }
+
+    /// The last event that this process has committed, and a way to wait for the next. Other processes on the same
+    /// database commit too: who must not miss theirs looks from time to time.
+    pub fn reached(&self) -> watch::Receiver<EventNumber> {
+        self.0.reached.subscribe()
     }
 
     // ── Changes ─────────────────────────────────────────────────────────────
@@ -261,6 +283,17 @@ impl Registry {
             }
         }
         Connection::open_as(&settings.database, OpenMode::LongReader)
+    }
+
+    /// How far the replica is behind, in events; `None` without one, or while it does not answer.
+    pub(crate) fn replica_lag(&self, primary: EventNumber) -> Option<i64> {
+        let replica = self.0.replica.as_ref().filter(|_| !self.0.replica_rests())?;
+        let reached = replica.with(store::head::event_number).ok()?;
+        Some(primary.0.saturating_sub(reached.0).max(0))
+    }
+
+    pub(crate) fn has_replica(&self) -> bool {
+        self.0.replica.is_some()
     }
 
     pub(crate) fn read_primary<T>(&self, work: impl FnOnce(&mut Connection) -> store::Result<T>) -> Result<T, Error> {

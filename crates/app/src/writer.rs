@@ -12,8 +12,10 @@
 //! alone. A database error fails the whole batch and every caller hears it. If the connection is lost during COMMIT, the
 //! database is asked what became of it. After a panic the batch is tried again one by one.
 
+use crate::action;
 use crate::auth::SignIns;
 use crate::job::{JobStep, NewJob, Progress};
+use crate::measure::Measurements;
 use crate::work::{Act, Answer, Beside, Done, Work};
 use crate::{Clock, Error};
 use domain::seal::{self, Entry, Hash, Salt, SealedAction};
@@ -26,11 +28,12 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::api_key::KEYS_PER_USER_MAX;
 use store::job::{Job, JobState};
+use store::rejected_action::NewRejected;
 use store::{Connection, Url, action::ActionRow, event::EventRow, head::Head};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Works waiting; more are answered as busy.
 pub(crate) const QUEUE_WORKS_MAX: usize = 4_096;
@@ -45,6 +48,9 @@ const RECONNECTS_MAX: usize = 20;
 const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 /// Events after which statements are planned anew for the first time.
 const PLAN_AGAIN_AT: i64 = 1_000;
+/// How often old rejected actions are looked for, and how many are cleared away at a time.
+const TIDY_EVERY: Duration = Duration::from_mins(10);
+const TIDIED_AT_ONCE_MAX: i64 = 1_000;
 /// From so many events on, sealing is worth a thread.
 const SEAL_ASIDE_MIN: usize = 1_000;
 
@@ -74,6 +80,13 @@ pub(crate) struct Writer {
     pub queued: Arc<std::sync::atomic::AtomicUsize>,
     /// Who was recognised a moment ago: forgotten when their tokens end.
     pub sign_ins: Arc<SignIns>,
+    /// The last event that was committed, for those who wait for it.
+    pub reached: watch::Sender<EventNumber>,
+    pub measurements: Arc<Measurements>,
+    /// The time of the last batch, which is asked for once in each.
+    pub batch_at: Option<Timestamp>,
+    /// When old rejected actions are cleared away next.
+    pub tidied_next: Instant,
 }
 
 /// What a batch came to, before its commit.
@@ -83,6 +96,8 @@ struct Batch {
     last: Option<(EventNumber, Hash)>,
     /// Users whose tokens and keys it ended.
     revoked: Vec<UserId>,
+    rejected: Vec<NewRejected>,
+    now: Timestamp,
 }
 
 impl Writer {
@@ -97,6 +112,7 @@ impl Writer {
                     Ok(Message::Do(first)) => first,
                     Err(RecvTimeoutError::Timeout) => {
                         self.restart_log_if_asked();
+                        self.tidy_if_due();
                         continue;
                     }
                     Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -120,15 +136,25 @@ impl Writer {
             }
             self.carry_out(batch);
             self.restart_log_if_asked();
+            self.tidy_if_due();
         }
     }
 
     fn carry_out(&mut self, batch: Vec<Queued>) {
+        let started = Instant::now();
         let works: Vec<&Work> = batch.iter().map(|queued| &queued.work).collect();
         let answers = match catch_unwind(AssertUnwindSafe(|| self.attempt(&works))) {
             Ok(answers) => answers,
             Err(_) => self.one_by_one(&works),
         };
+        self.measurements.batch(batch.len(), started.elapsed());
+        if let Some(reached) = answers.iter().flatten().map(|answer| answer.event_number).max() {
+            self.reached.send_if_modified(|known| {
+                let is_news = reached > *known;
+                *known = (*known).max(reached);
+                is_news
+            });
+        }
         self.queued.fetch_sub(batch.len(), Ordering::Relaxed);
         for (queued, answer) in batch.into_iter().zip(answers) {
             // A caller that has gone away does not want to know.
@@ -197,13 +223,21 @@ impl Writer {
                 std::panic::resume_unwind(panic);
             }
         };
+        let committing = Instant::now();
         let committed = tx.commit();
+        self.measurements.commit(committing.elapsed());
         // Whatever became of it, to look a token up again is safe.
         if !batch.revoked.is_empty() {
             self.sign_ins.forget(|known| batch.revoked.contains(&known.user_id));
         }
+        self.batch_at = Some(batch.now);
         match committed {
-            Ok(()) => Ok(batch.answers),
+            Ok(()) => {
+                for rejected in &batch.rejected {
+                    self.measurements.rejected(rejected);
+                }
+                Ok(batch.answers)
+            }
             Err(error) if error.is_outcome_unknown() => Ok(self.ask_what_became_of(batch)),
             Err(error) => Err(error),
         }
@@ -236,6 +270,26 @@ impl Writer {
             std::thread::sleep(RECONNECT_AFTER);
         }
         all(Error::OutcomeUnknown)
+    }
+
+    /// Clears away some of the rejected actions whose time is over; what is left waits for the next time.
+    fn tidy_if_due(&mut self) {
+        if self.batch_at.is_none() || Instant::now() < self.tidied_next {
+            return;
+        }
+        self.tidied_next = Instant::now() + TIDY_EVERY;
+        let cleared = match self.batch_at.zip(self.connection.as_mut()) {
+            Some((at, connection)) if !connection.is_broken() => {
+                let until = action::rejected_until(at);
+                connection.transaction(|tx| store::rejected_action::clear(tx, until, TIDIED_AT_ONCE_MAX))
+            }
+            Some(_) | None => return,
+        };
+        match cleared {
+            Ok(cleared) if i64::try_from(cleared) == Ok(TIDIED_AT_ONCE_MAX) => self.tidied_next = Instant::now(),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "old rejected actions could not be cleared away"),
+        }
     }
 
     /// Between batches, when the checkpoint thread has copied nearly all of SQLite's log: the rest is copied here.
@@ -278,6 +332,7 @@ struct Ledger {
     actions: Vec<ActionRow>,
     events: Vec<EventRow>,
     jobs: BTreeMap<JobId, Job>,
+    rejected: Vec<NewRejected>,
     is_head_changed: bool,
 }
 
@@ -287,7 +342,8 @@ impl Press<'_> {
         let mut state = load(tx, &head, works)?;
         let first_event = head.event_number;
         let jobs = load_jobs(tx, works)?;
-        let mut ledger = Ledger { head, now, actions: Vec::new(), events: Vec::new(), jobs, is_head_changed: false };
+        let (actions, events, rejected) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ledger = Ledger { head, now, actions, events, jobs, rejected, is_head_changed: false };
         let mut answers = Vec::with_capacity(works.len());
         let mut done = Vec::new();
         for work in works {
@@ -311,6 +367,9 @@ impl Press<'_> {
             Ok(())
         })?;
         store::batch::write_log(tx, &ledger.actions, &ledger.events)?;
+        if !ledger.rejected.is_empty() {
+            store::rejected_action::insert(tx, &ledger.rejected)?;
+        }
         for job in ledger.jobs.values() {
             store::job::update(tx, job)?;
         }
@@ -328,7 +387,7 @@ impl Press<'_> {
         for answer in answers.iter_mut().flatten() {
             answer.event_number = reached;
         }
-        Ok(Batch { answers, last, revoked })
+        Ok(Batch { answers, last, revoked, rejected: ledger.rejected, now })
     }
 
     fn seal_all(&mut self, ledger: &mut Ledger, done: &[Decided<'_>]) {
@@ -374,6 +433,7 @@ impl Press<'_> {
             kind,
             actor,
             account_id: account_of(&act.command),
+            other_account_id: action::other_of(&act.command, changes),
             requested_at,
             completed_at: ledger.now,
             request: act.request.clone(),
@@ -406,7 +466,10 @@ fn decide_one<'w>(
             return Err(Refusal::JobMoved.into());
         }
     }
-    let (changes, outcome) = decide(state, act.actor, &act.command, ledger.now, rules)?;
+    let decided = decide(state, act.actor, &act.command, ledger.now, rules);
+    let (changes, outcome) = decided.inspect_err(|refusal| {
+        ledger.rejected.extend(action::kept_of(act, account_of(&act.command), refusal, state, ledger.now));
+    })?;
     let mut action_id = None;
     if !changes.is_empty() {
         let id = state.next.action;

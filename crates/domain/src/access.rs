@@ -134,6 +134,8 @@ pub enum Capability {
     Issue,
     Trade(AccountId),
     ReadEverything,
+    /// What concerns the running program: its log level, its metrics.
+    Operate,
 }
 
 impl Capability {
@@ -143,7 +145,9 @@ impl Capability {
             Auditor, GcIssuer, MeasurementBody, ProductionRegistrar, ProductionUser, RegistryAdministrator, TradingUser,
         };
         match self {
-            Self::ManageUsers | Self::ManageAccounts => (Roles::of(&[RegistryAdministrator]), Roles::NONE),
+            Self::ManageUsers | Self::ManageAccounts | Self::Operate => {
+                (Roles::of(&[RegistryAdministrator]), Roles::NONE)
+            }
             Self::UpdateWhitelist(_) => {
                 (Roles::of(&[RegistryAdministrator]), Roles::of(&[TradingUser, ProductionUser]))
             }
@@ -167,7 +171,8 @@ impl Capability {
             | Self::ManageDevices
             | Self::SubmitReadings
             | Self::Issue
-            | Self::ReadEverything => None,
+            | Self::ReadEverything
+            | Self::Operate => None,
         }
     }
 

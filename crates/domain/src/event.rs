@@ -5,6 +5,8 @@
 //! its salted hash ([`seal::text_hash`]). An absent field is absent. Names, contacts and secrets never enter. Tags and
 //! codes are for ever; `docs/sealed-log.md` lists them for other implementations.
 
+pub mod decode;
+
 use crate::bundle::Mutable;
 use crate::device::vocabulary;
 use crate::seal::{self, Salt};

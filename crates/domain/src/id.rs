@@ -45,6 +45,8 @@ id! {
     AttributesId,
     /// One action: a command that was carried out.
     ActionId,
+    /// An action that a rule refused; not of the ledger.
+    RejectedActionId,
     /// A long piece of work that is cut into actions.
     JobId,
     /// A key with which a program calls on behalf of a user.

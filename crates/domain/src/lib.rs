@@ -33,7 +33,7 @@ pub use device::{Device, DeviceDescription, DeviceKind, EnergyCarrier, EnergySou
 pub use energy::{Ratio, WattHours};
 pub use id::{
     AccountId, ActionId, ApiKeyId, AttributesId, BundleId, DeviceId, EventNumber, JobId, MeasurementId, MetadataId,
-    OrganisationId, UserId,
+    OrganisationId, RejectedActionId, UserId,
 };
 pub use measurement::{GrossNet, Measurement, Quality, Reading, ReadingSource};
 pub use metadata::{CertificateAttributes, IssuanceMetadata, MetadataDescription};

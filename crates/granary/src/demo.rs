@@ -31,7 +31,7 @@ enum Found {
 }
 
 pub(crate) fn run(settings: &Settings, arguments: &cli::Demo) -> Result<Verdict, Failure> {
-    logging::start(settings.log_level.unwrap_or(Level::Warning), settings.log_format);
+    let controls = logging::start(settings.log_level.unwrap_or(Level::Warning), settings.log_format);
     let data = Data::read();
     let listener = if arguments.no_serve { None } else { Some(serve::listen(settings.listen)?) };
     let registry = registry::open(settings)?;
@@ -50,7 +50,7 @@ pub(crate) fn run(settings: &Settings, arguments: &cli::Demo) -> Result<Verdict,
         registry.close();
         return Err(failure);
     }
-    serve::serve(&registry, listener)
+    serve::serve(&registry, listener, controls)
 }
 
 /// Fills an empty database; leaves a filled one as it is.

@@ -13,12 +13,13 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use web::{Controls, Limits};
 
 /// How long threads that are still reading may take after the last answer.
 const THREADS_END_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(settings: &Settings) -> Result<Verdict, Failure> {
-    logging::start(settings.log_level.unwrap_or(Level::Info), settings.log_format);
+    let controls = logging::start(settings.log_level.unwrap_or(Level::Info), settings.log_format);
     let listener = listen(settings.listen)?;
     let registry = registry::open(settings)?;
     let made = first_administrator(&registry, settings);
@@ -26,7 +27,7 @@ pub(crate) fn run(settings: &Settings) -> Result<Verdict, Failure> {
         registry.close();
         return Err(failure);
     }
-    serve(&registry, listener)
+    serve(&registry, listener, controls)
 }
 
 /// Takes the port, before anything else is touched.
@@ -46,14 +47,14 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Serves until it is told to stop, then finishes what was begun.
-pub(crate) fn serve(registry: &Registry, listener: TcpListener) -> Result<Verdict, Failure> {
-    let served = serve_until_told(registry, listener);
+pub(crate) fn serve(registry: &Registry, listener: TcpListener, controls: Controls) -> Result<Verdict, Failure> {
+    let served = serve_until_told(registry, listener, controls);
     registry.close();
     tracing::info!("stopped");
     served.map(|()| Verdict::Done)
 }
 
-fn serve_until_told(registry: &Registry, listener: TcpListener) -> Result<(), Failure> {
+fn serve_until_told(registry: &Registry, listener: TcpListener, controls: Controls) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -69,7 +70,7 @@ fn serve_until_told(registry: &Registry, listener: TcpListener) -> Result<(), Fa
             };
             tracing::info!(signal = name, "stopping; what was begun is finished");
         };
-        web::serve(registry.clone(), listener, told_to_stop).await
+        web::serve(registry.clone(), Limits::default(), controls, listener, told_to_stop).await
     });
     runtime.shutdown_timeout(THREADS_END_AFTER);
     served.map_err(Failure::io("the server"))

@@ -7,7 +7,7 @@ mod file;
 mod nearest;
 mod parse;
 
-use crate::logging::Level;
+use crate::logging::{LEVELS, Level};
 use app::Url;
 use clap::Args;
 use domain::Rules;
@@ -372,7 +372,7 @@ impl Settings {
             query_period_days_max: reader
                 .usual(&QUERY_PERIOD_DAYS_MAX, |text| parse::whole(text, 1, parse::QUERY_DAYS_MAX)),
             log_level: reader
-                .optional(&LOG_LEVEL, |text| Level::parse(text).ok_or_else(|| format!("must be {}", Level::NAMES))),
+                .optional(&LOG_LEVEL, |text| Level::parse(text).ok_or_else(|| format!("must be {LEVELS}"))),
             log_format: reader.usual(&LOG_FORMAT, parse::log_format),
         }
     }

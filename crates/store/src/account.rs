@@ -38,6 +38,15 @@ pub fn users(connection: &mut Connection, id: AccountId) -> Result<Vec<UserId>> 
     })
 }
 
+/// The users of all these accounts.
+pub fn users_of_any(connection: &mut Connection, ids: &[i64]) -> Result<Vec<UserId>> {
+    connection.query(
+        "SELECT DISTINCT m.user_id FROM account_user m WHERE m.account_id IN rarray($1)",
+        &[ids.into()],
+        |r| Ok(UserId(r.get(0)?)),
+    )
+}
+
 /// The accounts that may send to this one.
 pub fn whitelist(connection: &mut Connection, id: AccountId) -> Result<Vec<AccountId>> {
     connection.query(

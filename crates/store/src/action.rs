@@ -1,7 +1,7 @@
 //! Actions: what was asked and done, and which events it made. Append-only.
 
 use crate::code::coded;
-use db::{Connection, Result, Row, Table};
+use db::{Connection, Result, Row, Select, Table};
 use domain::seal::{Hash, Salt};
 use domain::{AccountId, ActionId, ActionKind, EventNumber};
 use jiff::Timestamp;
@@ -14,6 +14,8 @@ pub struct ActionRow {
     pub actor: i64,
     /// The account that it starts from, if it has one.
     pub account_id: Option<AccountId>,
+    /// The other account that it concerns: the target of a transfer, the beneficiary's of a cancellation or a claim.
+    pub other_account_id: Option<AccountId>,
     pub requested_at: Timestamp,
     pub completed_at: Timestamp,
     /// What was asked, as JSON; sealed byte for byte.
@@ -24,7 +26,7 @@ pub struct ActionRow {
     pub last_event: EventNumber,
 }
 
-const TABLE: Table<11> = Table {
+const TABLE: Table<12> = Table {
     name: "action",
     columns: [
         "id",
@@ -38,16 +40,25 @@ const TABLE: Table<11> = Table {
         "hash",
         "first_event",
         "last_event",
+        "other_account_id",
     ],
 };
 
+macro_rules! columns {
+    () => {
+        "a.id, a.kind, a.actor, a.account_id, a.requested_at, a.completed_at, a.request, a.salt, a.hash, \
+         a.first_event, a.last_event, a.other_account_id"
+    };
+}
+
 fn action_of(row: &Row<'_>) -> Result<ActionRow> {
-    let account: Option<i64> = row.get(3)?;
+    let (account, other): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(11)?);
     Ok(ActionRow {
         id: ActionId(row.get(0)?),
         kind: coded(row, 1, ActionKind::from_code)?,
         actor: row.get(2)?,
         account_id: account.map(AccountId),
+        other_account_id: other.map(AccountId),
         requested_at: row.get(4)?,
         completed_at: row.get(5)?,
         request: row.get(6)?,
@@ -60,11 +71,63 @@ fn action_of(row: &Row<'_>) -> Result<ActionRow> {
 
 pub fn by_id(connection: &mut Connection, id: ActionId) -> Result<Option<ActionRow>> {
     connection.query_optional(
-        "SELECT id, kind, actor, account_id, requested_at, completed_at, request, salt, hash, first_event, last_event \
-         FROM action WHERE id = $1",
+        concat!("SELECT ", columns!(), " FROM action a WHERE a.id = $1"),
         &[id.0.into()],
         action_of,
     )
+}
+
+/// Whose actions to find.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    /// Those that started from this account.
+    Source(AccountId),
+    /// Those of other accounts that concern this one.
+    Other(AccountId),
+    Everybody,
+}
+
+/// Which actions to find. An absent filter filters nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub source: Option<AccountId>,
+    pub kind: Option<ActionKind>,
+    /// Ids from (included) to (excluded).
+    pub from: Option<ActionId>,
+    pub before: Option<ActionId>,
+}
+
+/// The first action that was completed at `at` or later; the id that comes next if there is none. Ids have no gaps and
+/// time never runs backwards in the ledger, so it is found by halving.
+pub fn first_at(connection: &mut Connection, at: Timestamp) -> Result<ActionId> {
+    let next: i64 = connection.query_one("SELECT next_action FROM ledger_head WHERE id = 1", &[], |r| r.get(0))?;
+    let (mut low, mut high) = (1, next.max(1));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let completed: Option<Timestamp> =
+            connection
+                .query_optional("SELECT completed_at FROM action WHERE id = $1", &[middle.into()], |r| r.get(0))?;
+        if completed.is_none_or(|completed| completed >= at) { high = middle } else { low = middle + 1 }
+    }
+    Ok(ActionId(low))
+}
+
+/// The actions of `filter`, the newest first, at most `limit`.
+pub fn find(connection: &mut Connection, of: Of, filter: &Filter, limit: i64) -> Result<Vec<ActionRow>> {
+    let (source, other) = match of {
+        Of::Source(account) => (Some(account), None),
+        Of::Other(account) => (None, Some(account)),
+        Of::Everybody => (None, None),
+    };
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM action a"))
+        .and("a.account_id = ?", source.map(|id| id.0))
+        .and("a.other_account_id = ?", other.map(|id| id.0))
+        .and("a.account_id = ?", filter.source.map(|id| id.0))
+        .and("a.kind = ?", filter.kind.map(ActionKind::code))
+        .and("a.id >= ?", filter.from.map(|id| id.0))
+        .and("a.id < ?", filter.before.map(|id| id.0))
+        .tail("ORDER BY a.id DESC LIMIT ?", limit);
+    connection.select(&select, action_of)
 }
 
 pub(crate) fn insert(tx: &mut Connection, actions: &[ActionRow]) -> Result<()> {
@@ -81,6 +144,7 @@ pub(crate) fn insert(tx: &mut Connection, actions: &[ActionRow]) -> Result<()> {
             (&a.hash).into(),
             a.first_event.0.into(),
             a.last_event.0.into(),
+            a.other_account_id.map(|id| id.0).into(),
         ]
     })
 }

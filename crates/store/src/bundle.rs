@@ -4,8 +4,8 @@ use crate::code::{coded, kept};
 use crate::measurement::{interval_of, range_of};
 use db::{Connection, Result, Row, Select, Table};
 use domain::{
-    AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, DeviceId, EnergyCarrier, EnergySource,
-    MetadataId, WattHours,
+    AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateRange, DeviceId, EnergyCarrier,
+    EnergySource, MetadataId, WattHours,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -80,6 +80,63 @@ pub fn by_id(connection: &mut Connection, id: BundleId) -> Result<Option<Bundle>
         &[id.0.into()],
         bundle_of,
     )
+}
+
+/// Which of these bundles one of the accounts holds, or is the beneficiary of.
+pub fn of_accounts(connection: &mut Connection, ids: &[i64], accounts: &[i64]) -> Result<Vec<BundleId>> {
+    connection.query(
+        "SELECT b.id FROM bundle b WHERE b.id IN rarray($1) \
+         AND (b.account_id IN rarray($2) OR b.beneficiary_account_id IN rarray($2))",
+        &[ids.into(), accounts.into()],
+        |r| Ok(BundleId(r.get(0)?)),
+    )
+}
+
+/// The bundles that this one was split from, itself first and at most `limit`.
+pub fn line(connection: &mut Connection, id: BundleId, limit: i64) -> Result<Vec<Bundle>> {
+    connection.query(
+        concat!(
+            "WITH RECURSIVE line (id, parent_id, step) AS (\
+             SELECT b.id, b.parent_id, CAST(1 AS BIGINT) FROM bundle b WHERE b.id = $1 \
+             UNION ALL SELECT p.id, p.parent_id, line.step + 1 FROM line JOIN bundle p ON p.id = line.parent_id \
+             WHERE line.step < $2) SELECT ",
+            columns!(),
+            " FROM line JOIN bundle b ON b.id = line.id ORDER BY line.step"
+        ),
+        &[id.0.into(), limit.into()],
+        bundle_of,
+    )
+}
+
+/// The bundles of one device and production start whose range lies within `range`, the earliest certificates first, then
+/// the larger bundles; at most `limit`.
+pub fn within(
+    connection: &mut Connection,
+    (device, start): (DeviceId, Timestamp),
+    range: CertificateRange,
+    limit: i64,
+) -> Result<Vec<Bundle>> {
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM bundle b"))
+        .and("b.device_id = ? AND b.production_start = ?", Some((device.0, start)))
+        .and("b.range_first >= ? AND b.range_last <= ?", Some((kept(range.first()), kept(range.last()))))
+        .tail("ORDER BY b.range_first, b.range_last DESC LIMIT ?", limit);
+    connection.select(&select, bundle_of)
+}
+
+/// The bundles of one device and production start that were issued, or are withdrawn, outside of `range`; in the order of
+/// their certificates, at most `limit`.
+pub fn beside(
+    connection: &mut Connection,
+    (device, start): (DeviceId, Timestamp),
+    range: CertificateRange,
+    limit: i64,
+) -> Result<Vec<Bundle>> {
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM bundle b"))
+        .and("b.device_id = ? AND b.production_start = ?", Some((device.0, start)))
+        .and("b.range_first > ? OR b.range_last < ?", Some((kept(range.last()), kept(range.first()))))
+        .and("b.parent_id IS NULL OR b.status = ?", Some(BundleStatus::Withdrawn.code()))
+        .tail("ORDER BY b.range_first, b.range_last DESC LIMIT ?", limit);
+    connection.select(&select, bundle_of)
 }
 
 /// Which bundles to find; split parents only if asked for. An absent filter filters nothing.

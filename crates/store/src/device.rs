@@ -69,6 +69,15 @@ pub fn by_id(connection: &mut Connection, id: DeviceId) -> Result<Option<Device>
     Ok(by_ids(connection, &[id.0])?.into_iter().next())
 }
 
+/// Which of these devices belong to one of the accounts.
+pub fn of_accounts(connection: &mut Connection, ids: &[i64], accounts: &[i64]) -> Result<Vec<DeviceId>> {
+    connection.query(
+        "SELECT d.id FROM device d WHERE d.id IN rarray($1) AND d.account_id IN rarray($2)",
+        &[ids.into(), accounts.into()],
+        |r| Ok(DeviceId(r.get(0)?)),
+    )
+}
+
 /// Production devices that are not deleted, in the order of their ids.
 pub fn production_ids(connection: &mut Connection) -> Result<Vec<DeviceId>> {
     connection.query(

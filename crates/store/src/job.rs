@@ -91,13 +91,32 @@ pub fn by_id(connection: &mut Connection, id: JobId) -> Result<Option<Job>> {
     connection.query_optional(concat!("SELECT ", columns!(), " FROM job j WHERE j.id = $1"), &[id.0.into()], job_of)
 }
 
-/// Jobs in the order of their ids, newest first, before `before`; of one user or of all.
-pub fn list(connection: &mut Connection, of: Option<UserId>, before: Option<JobId>, limit: i64) -> Result<Vec<Job>> {
+/// Which jobs to find. An absent filter filters nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    pub user: Option<UserId>,
+    pub kind: Option<JobKind>,
+    pub state: Option<JobState>,
+    /// Only those with a smaller id.
+    pub before: Option<JobId>,
+}
+
+/// The jobs of `filter`, the newest first, at most `limit`.
+pub fn list(connection: &mut Connection, filter: &Filter, limit: i64) -> Result<Vec<Job>> {
     let select = Select::new(concat!("SELECT ", columns!(), " FROM job j"))
-        .and("j.user_id = ?", of.map(|id| id.0))
-        .and("j.id < ?", before.map(|id| id.0))
+        .and("j.user_id = ?", filter.user.map(|id| id.0))
+        .and("j.kind = ?", filter.kind.map(JobKind::code))
+        .and("j.state = ?", filter.state.map(JobState::code))
+        .and("j.id < ?", filter.before.map(|id| id.0))
         .tail("ORDER BY j.id DESC LIMIT ?", limit);
     connection.select(&select, job_of)
+}
+
+/// How many jobs are in each state.
+pub fn counts(connection: &mut Connection) -> Result<Vec<(JobState, i64)>> {
+    connection.query("SELECT j.state, COUNT(*) FROM job j GROUP BY j.state ORDER BY j.state", &[], |r| {
+        Ok((coded(r, 0, JobState::from_code)?, r.get(1)?))
+    })
 }
 
 /// Jobs that a process left behind.

@@ -16,6 +16,7 @@ pub mod job;
 pub mod measurement;
 pub mod metadata;
 pub mod organisation;
+pub mod rejected_action;
 pub mod session;
 pub mod user;
 
@@ -36,5 +37,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "api_key",
         sqlite: include_str!("../migrations/sqlite/V2__api_key.sql"),
         postgres: include_str!("../migrations/postgres/V2__api_key.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "actions",
+        sqlite: include_str!("../migrations/sqlite/V3__actions.sql"),
+        postgres: include_str!("../migrations/postgres/V3__actions.sql"),
     },
 ];

@@ -45,6 +45,11 @@ pub fn insert(tx: &mut Connection, session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// How many sessions have not expired.
+pub fn count(connection: &mut Connection, now: Timestamp) -> Result<i64> {
+    connection.query_one("SELECT COUNT(*) FROM session WHERE expires_at > $1", &[now.into()], |r| r.get(0))
+}
+
 pub fn delete(tx: &mut Connection, token_hash: &[u8; 32]) -> Result<()> {
     tx.execute("DELETE FROM session WHERE token_hash = $1", &[token_hash.into()])?;
     Ok(())

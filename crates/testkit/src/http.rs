@@ -2,6 +2,7 @@
 //!
 //! Everything blocks and panics instead of returning errors: from a test, that is what is wanted.
 
+use crate::stream::Stream;
 use crate::{Engine, TestRegistry};
 use domain::{AccountId, Role, UserId};
 use serde_json::Value;
@@ -10,8 +11,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use ureq::Agent;
+use ureq::http::request::Builder;
 use ureq::http::{HeaderMap, Request};
-use web::Limits;
+use web::{Controls, Limits};
 
 /// How long a test waits for an answer before it fails.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(2);
@@ -34,6 +36,10 @@ impl TestApp {
     }
 
     pub fn with(testkit: TestRegistry, limits: Limits) -> Self {
+        Self::with_controls(testkit, limits, Controls::default())
+    }
+
+    pub fn with_controls(testkit: TestRegistry, limits: Limits, controls: Controls) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("the address of a listener");
@@ -43,7 +49,7 @@ impl TestApp {
             let shutdown = async move {
                 let _: Result<(), _> = stopped.await;
             };
-            runtime.block_on(web::serve_with(registry, limits, listener, shutdown)).expect("the server runs");
+            runtime.block_on(web::serve(registry, limits, controls, listener, shutdown)).expect("the server runs");
         });
         let agent = Agent::config_builder()
             .http_status_as_error(false)
@@ -159,6 +165,16 @@ impl Client {
 
     /// Any method with any body; no content type but what [`with_header`](Self::with_header) gave.
     pub fn send(&self, method: &str, path: &str, body: &str) -> Answer {
+        let request = self.request(method, path);
+        let answer = if body.is_empty() {
+            self.agent.run(request.body(()).expect("a request"))
+        } else {
+            self.agent.run(request.body(body.to_owned()).expect("a request"))
+        };
+        answer_of(answer.unwrap_or_else(|error| panic!("{method} {path}: {error}")))
+    }
+
+    fn request(&self, method: &str, path: &str) -> Builder {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
@@ -166,19 +182,31 @@ impl Client {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let answer = if body.is_empty() {
-            self.agent.run(request.body(()).expect("a request"))
-        } else {
-            self.agent.run(request.body(body.to_owned()).expect("a request"))
-        };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        let text = answer.body_mut().with_config().limit(1024 * 1024 * 1024).read_to_string().expect("a body");
-        Answer {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            json: serde_json::from_str(&text).unwrap_or(Value::Null),
-            text,
+        request
+    }
+
+    /// Opens a stream of server-sent events.
+    ///
+    /// # Errors
+    /// The answer, if it is another one.
+    pub fn follow(&self, path: &str) -> Result<Stream, Box<Answer>> {
+        let answer = self.agent.run(self.request("GET", path).body(()).expect("a request"));
+        let answer = answer.unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        if kind == Some("text/event-stream") {
+            return Ok(Stream::new(answer.into_body().into_reader()));
         }
+        Err(Box::new(answer_of(answer)))
+    }
+}
+
+fn answer_of(mut answer: ureq::http::Response<ureq::Body>) -> Answer {
+    let text = answer.body_mut().with_config().limit(1024 * 1024 * 1024).read_to_string().expect("a body");
+    Answer {
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        json: serde_json::from_str(&text).unwrap_or(Value::Null),
+        text,
     }
 }
 

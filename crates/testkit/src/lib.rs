@@ -10,6 +10,7 @@ pub mod model;
 pub mod proxy;
 pub mod registry;
 pub mod standby;
+pub mod stream;
 mod until;
 
 pub use audit::assert_verified;

@@ -13,3 +13,5 @@ mod jobs;
 mod market;
 #[path = "writer/queue.rs"]
 mod queue;
+#[path = "writer/rejected.rs"]
+mod rejected;

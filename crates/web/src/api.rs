@@ -2,15 +2,20 @@
 
 mod account;
 mod act;
+mod action;
 mod auth;
 mod certificate;
 mod create_bundle;
 mod device;
+pub(crate) mod event;
 mod export;
 mod health;
 mod issue;
 mod job;
+mod lineage;
+pub(crate) mod log_level;
 mod measurement;
+pub(crate) mod metrics;
 mod organisation;
 mod query;
 mod user;
@@ -35,9 +40,14 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(issue::routes())
         .merge(query::routes())
         .merge(export::routes())
+        .merge(lineage::routes())
         .merge(act::routes())
+        .merge(action::routes())
+        .merge(event::routes())
         .merge(job::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(log_level::routes())
 }
 
 /// What came of a command, the event number it reached, and when it was carried out.

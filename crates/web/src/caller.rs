@@ -42,6 +42,17 @@ async fn recognised(parts: &Parts, app: &App) -> Result<app::Caller, Error> {
     app.blocking(move |registry| registry.authenticate(&token)).await
 }
 
+/// The bearer token itself: for what goes on so long that it is looked at again.
+pub(crate) struct Token(pub String);
+
+impl FromRequestParts<App> for Token {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
+        Ok(Self(token_of(parts).ok_or(app::Error::NoToken)?.to_owned()))
+    }
+}
+
 fn token_of(parts: &Parts) -> Option<&str> {
     let (scheme, token) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = token.trim();

@@ -156,7 +156,7 @@ mod tests {
         let kind = |written: io::Result<()>| written.map_err(|error| error.kind());
         let written = tokio::task::spawn_blocking(move || pieces.write_all(b"x").and_then(|()| pieces.end()));
         assert_eq!(kind(written.await.unwrap()), Err(io::ErrorKind::BrokenPipe));
-        let (pieces, _download) = download(Instant::now() - Duration::from_secs(1));
+        let (pieces, _download) = download(Instant::now().checked_sub(Duration::from_secs(1)).unwrap());
         let written = tokio::task::spawn_blocking(move || pieces.end());
         assert_eq!(kind(written.await.unwrap()), Err(io::ErrorKind::TimedOut));
     }

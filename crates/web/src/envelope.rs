@@ -1,27 +1,28 @@
 //! What is around every answer: the request's id, security headers, compression, and a problem where there is no better
 //! answer. Around every request: an address is the same with a slash at its end, and under `/certificates`.
 
+use crate::api::metrics::Requests;
 use crate::limits::{COMPRESSED_BYTES_MIN, HEADER_BYTES_MAX, REQUEST_ID_CHARS_MAX};
 use crate::problem::{Error, Problem};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the envelope around `inner`.
-pub(crate) fn around(inner: Router) -> Router {
+pub(crate) fn around(inner: Router, requests: Arc<Requests>) -> Router {
     let inner = inner
         .fallback(async || Error::NoSuchPage)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
@@ -29,10 +30,22 @@ pub(crate) fn around(inner: Router) -> Router {
         .layer(
             CompressionLayer::new()
                 .quality(CompressionLevel::Fastest)
-                .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)),
-        );
+                // An event that waits in a compressor is late.
+                .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE)),
+        )
+        .layer(from_fn(with_route));
     // The outer router has no routes, so that addresses are rewritten before they are looked up.
-    Router::new().fallback_service(inner).layer(from_fn(envelope))
+    Router::new().fallback_service(inner).layer(from_fn_with_state(requests, envelope))
+}
+
+/// The route that answered, for those outside who count.
+async fn with_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
@@ -42,7 +55,7 @@ fn panicked(what: Box<dyn std::any::Any + Send>) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-async fn envelope(mut request: Request, next: Next) -> Response {
+async fn envelope(State(requests): State<Arc<Requests>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers().get(REQUEST_ID));
     if let Some(uri) = rewritten(request.uri()) {
@@ -55,7 +68,10 @@ async fn envelope(mut request: Request, next: Next) -> Response {
         next.run(request).await
     };
     let status = response.status();
-    let micros = started.elapsed().as_micros();
+    let took = started.elapsed();
+    let route = response.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    requests.note(&method, route, status, took);
+    let micros = took.as_micros();
     let shown = id.to_str().unwrap_or_default();
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(%method, path, request_id = shown, "an internal error");
@@ -160,7 +176,7 @@ mod tests {
         async fn broken() -> &'static str {
             panic!("secret text")
         }
-        let mut router = around(Router::new().route("/broken", get(broken)));
+        let mut router = around(Router::new().route("/broken", get(broken)), Arc::default());
         let request = Request::builder().uri("/broken").header("x-request-id", "abc").body(Body::empty()).unwrap();
         let response = router.call(request).await.unwrap();
         assert_eq!(response.status(), 500);

@@ -23,14 +23,15 @@ mod server;
 mod upload;
 mod wire;
 
+pub use api::log_level::{Controls, LogLevel};
 pub use limits::Limits;
 pub use openapi::{openapi, openapi_json};
-pub use server::{serve, serve_with};
+pub use server::serve;
 
 use app::Registry;
 use problem::Error;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -42,6 +43,11 @@ pub(crate) struct App {
     /// A place for each export that may be written at once.
     exports: Arc<Semaphore>,
     names: Arc<names::Names>,
+    streams: Arc<api::event::Streams>,
+    requests: Arc<api::metrics::Requests>,
+    controls: Controls,
+    /// Whether the server stops: what would go on for ever then ends.
+    stopping: watch::Receiver<bool>,
 }
 
 impl App {
@@ -63,10 +69,26 @@ impl App {
 /// All of the API and its pages, over a registry.
 ///
 /// The last handle of a registry must not be dropped on an async runtime, so whoever calls this keeps one and closes it.
-pub fn router(registry: Registry, limits: Limits) -> axum::Router {
+pub(crate) fn router(
+    registry: Registry,
+    limits: Limits,
+    controls: Controls,
+    stopping: watch::Receiver<bool>,
+) -> axum::Router {
     let uploads = Arc::new(Semaphore::new(limits.uploads_max));
     let exports = Arc::new(Semaphore::new(limits.exports_max));
-    let app = App { registry, limits, uploads, exports, names: Arc::default() };
+    let requests = Arc::<api::metrics::Requests>::default();
+    let app = App {
+        registry,
+        limits,
+        uploads,
+        exports,
+        names: Arc::default(),
+        streams: Arc::default(),
+        requests: requests.clone(),
+        controls,
+        stopping,
+    };
     let (api, _) = api::routes().split_for_parts();
-    envelope::around(api.merge(pages::routes()).with_state(app))
+    envelope::around(api.merge(pages::routes()).with_state(app), requests)
 }

@@ -30,6 +30,13 @@ pub(crate) const WAIT_SECONDS: u64 = 60;
 /// The pauses between two looks at a job: they grow from the first to the last.
 pub(crate) const POLL_FIRST: Duration = Duration::from_millis(5);
 pub(crate) const POLL_LAST: Duration = Duration::from_millis(250);
+/// Open event streams of one user.
+pub(crate) const STREAMS_PER_USER_MAX: usize = 8;
+/// Events that a stream looks at in one go, and about how many bytes it hands over at a time.
+pub(crate) const STREAM_EVENTS_MAX: usize = 256;
+pub(crate) const STREAM_FRAME_BYTES_MAX: usize = 256 * 1024;
+/// How often a stream looks whether another process has written, and whether its token is still good.
+pub(crate) const STREAM_LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The most and the usual number of entries of a page, and characters of a cursor that are worth a look.
 pub(crate) const PAGE_MAX: u64 = 1_000;
 pub(crate) const PAGE_USUAL: u64 = 100;
@@ -61,6 +68,8 @@ pub struct Limits {
     pub exports_max: usize,
     /// How long one export may take: it keeps the database from clearing away what it reads.
     pub export_time: Duration,
+    /// After how much silence an event stream says that it is alive.
+    pub stream_heartbeat: Duration,
     /// How long requests under way may take when the server stops.
     pub drain: Duration,
 }
@@ -77,6 +86,7 @@ impl Default for Limits {
             uploads_max: 8,
             exports_max: 4,
             export_time: Duration::from_mins(30),
+            stream_heartbeat: Duration::from_secs(15),
             drain: Duration::from_secs(30),
         }
     }

@@ -38,8 +38,10 @@ use utoipa::{IntoResponses, Modify, OpenApi as _};
         (name = "Devices", description = "What is metered"),
         (name = "Measurements", description = "Meter readings"),
         (name = "Certificates", description = "Issue, find, transfer, cancel"),
+        (name = "Events", description = "What happened: the sealed log, page by page or as it grows"),
         (name = "Jobs", description = "Long work and how far it is"),
         (name = "Health", description = "Whether the registry can work"),
+        (name = "Operation", description = "For those who run the registry"),
     ),
 )]
 struct Frame;
@@ -141,6 +143,8 @@ pub(crate) struct ReadProblems;
 pub(crate) struct IdProblems;
 /// What an export may answer beside that.
 pub(crate) struct ExportProblems;
+/// What something that is bounded for each user may answer beside that.
+pub(crate) struct TooManyProblems;
 /// What a query may answer beside that.
 pub(crate) struct QueryProblems;
 /// What a change may answer.
@@ -189,6 +193,12 @@ impl IntoResponses for IdProblems {
 impl IntoResponses for ExportProblems {
     fn responses() -> Responses {
         problems(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND])
+    }
+}
+
+impl IntoResponses for TooManyProblems {
+    fn responses() -> Responses {
+        problems(&[StatusCode::TOO_MANY_REQUESTS])
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::body::Cut;
 use crate::json::{Fault, Place};
-use crate::limits::{HEADER_BYTES_MAX, RETRY_AFTER_SECONDS};
+use crate::limits::{HEADER_BYTES_MAX, RETRY_AFTER_SECONDS, STREAMS_PER_USER_MAX};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -37,6 +37,8 @@ kinds! {
         "The sign-in name or the password is wrong. Which of the two is not told.";
     TOO_MANY_ATTEMPTS = "too_many_attempts" TOO_MANY_REQUESTS "Too many attempts"
         "Sign-in failed too often for this name or from this address. Retry-After says when to try again.";
+    TOO_MANY_STREAMS = "too_many_streams" TOO_MANY_REQUESTS "Too many streams"
+        "A user may have 8 event streams open. Close one, or follow them with one.";
     FORBIDDEN = "forbidden" FORBIDDEN "Not allowed"
         "You are known, and your roles do not allow this. The detail names what it takes.";
     SCOPE_MISSING = "scope_missing" FORBIDDEN "The key lacks a scope"
@@ -127,6 +129,7 @@ pub(crate) enum Error {
     },
     /// The request asks for what this registry does not do.
     NotAvailable(&'static str),
+    TooManyStreams,
     NoSuchPage,
     MethodNotAllowed,
     HeadersTooLarge,
@@ -191,6 +194,12 @@ impl Problem {
         Self { r#type, title: kind.title, status: kind.status.as_u16(), detail, members }
     }
 
+    /// Of a refusal that was kept: what was answered then. `None` for a reason that this version does not know.
+    pub(crate) fn of_reason(reason: &str, detail: String, members: Map<String, Value>) -> Option<Self> {
+        let kind = KINDS.iter().find(|kind| kind.slug == reason)?;
+        Some(Self::new(kind, Some(detail), wire_names(members)))
+    }
+
     /// Of a fault of ours: the id of the request and nothing else.
     pub(crate) fn internal(request_id: &str) -> Self {
         let members = Map::from_iter([("request_id".to_owned(), Value::from(request_id))]);
@@ -217,6 +226,7 @@ impl IntoResponse for Error {
                 (of_cut(*cut), Map::from_iter(members))
             }
             Self::NotAvailable(_) => (&NOT_AVAILABLE, Map::new()),
+            Self::TooManyStreams => (&TOO_MANY_STREAMS, Map::new()),
             Self::NoSuchPage => (&NO_SUCH_PAGE, Map::new()),
             Self::MethodNotAllowed => (&METHOD_NOT_ALLOWED, Map::new()),
             Self::HeadersTooLarge => (&HEADERS_TOO_LARGE, Map::new()),
@@ -231,6 +241,7 @@ impl IntoResponse for Error {
         };
         let retry_after = match &self {
             Self::Use(app::Error::TooManyAttempts { seconds }) => Some(*seconds),
+            Self::TooManyStreams => Some(RETRY_AFTER_SECONDS),
             _ if kind.status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
             _ => None,
         };
@@ -266,6 +277,7 @@ impl Error {
             Self::Cut(cut) => Some(cut.to_string()),
             Self::CutLater { cut, rows, job } => Some(format!("{cut}; {rows} rows were taken before, see job {job}")),
             Self::NotAvailable(detail) => Some(detail.to_owned()),
+            Self::TooManyStreams => Some(format!("{STREAMS_PER_USER_MAX} event streams are open already")),
             Self::NoSuchPage => Some("There is nothing at this address".to_owned()),
             Self::MethodNotAllowed => Some("The address does not know this method".to_owned()),
             Self::HeadersTooLarge => Some(format!("The header is larger than {HEADER_BYTES_MAX} bytes")),
@@ -338,17 +350,21 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
     }
 }
 
+/// The status of a problem is that of its answer; a bundle's has another name.
+fn wire_names(mut members: Map<String, Value>) -> Map<String, Value> {
+    if let Some(status) = members.remove("status") {
+        members.insert("certificate_bundle_status".to_owned(), status);
+    }
+    members
+}
+
 /// The numbers that a program needs.
 fn members_of(error: &app::Error) -> Map<String, Value> {
     match error {
         app::Error::Refused(refusal) => match serde_json::to_value(refusal) {
             Ok(Value::Object(mut members)) => {
                 members.remove("reason");
-                // The status of a problem is that of its answer.
-                if let Some(status) = members.remove("status") {
-                    members.insert("certificate_bundle_status".to_owned(), status);
-                }
-                members
+                wire_names(members)
             }
             Ok(_) | Err(_) => Map::new(),
         },

@@ -25,6 +25,7 @@ const REGISTER: Needed = Needed::Scope(Scope::Register);
 const MEASURE: Needed = Needed::Scope(Scope::Measure);
 const ISSUE: Needed = Needed::Scope(Scope::Issue);
 const ADMIN: Needed = Needed::Scope(Scope::Admin);
+const METRICS: Needed = Needed::Scope(Scope::Metrics);
 
 /// Every operation that takes a caller; those that are open to everybody have no row.
 #[rustfmt::skip]
@@ -63,7 +64,16 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("PATCH", "/certificate/update_mutables", ISSUE),
     ("POST", "/certificate/create", ISSUE),
     ("GET", "/certificate/{id}", READ),
+    ("GET", "/certificate/{id}/lineage", READ),
+    ("GET", "/certificate/action/list", READ),
+    ("GET", "/certificate/action/{id}", READ),
+    ("GET", "/certificate/action/rejected/{id}", READ),
+    ("GET", "/event/query", READ),
+    ("GET", "/event/stream", READ),
+    ("GET", "/job/list", READ),
     ("GET", "/job/{id}", READ),
+    ("GET", "/metrics", METRICS),
+    ("POST", "/change_log_level", ADMIN),
 ];
 
 /// What an operation takes; `path` as it is registered, such as `/user/{id}`.

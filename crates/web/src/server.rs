@@ -2,8 +2,8 @@
 //!
 //! Invariant: a client that does nothing costs a place for a bounded time only.
 
-use crate::Limits;
 use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX, LINGER, LINGER_BYTES_MAX};
+use crate::{Controls, Limits};
 use app::Registry;
 use axum::Router;
 use axum::body::Body;
@@ -39,27 +39,20 @@ enum Phase {
     Ended,
 }
 
-/// Serves the registry until `shutdown` is done, with the usual limits.
+/// Serves the registry until `shutdown` is done. `controls` are what the API may change of the program around it.
 ///
 /// # Errors
 /// If the address of `listener` cannot be told.
 pub async fn serve(
     registry: Registry,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send,
-) -> io::Result<()> {
-    serve_with(registry, Limits::default(), listener, shutdown).await
-}
-
-/// As [`serve`], with limits of one's own.
-pub async fn serve_with(
-    registry: Registry,
     limits: Limits,
+    controls: Controls,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let router = crate::router(registry, limits);
+    let (stop, stopping) = watch::channel(false);
+    let router = crate::router(registry, limits, controls, stopping);
     let most = usize::try_from(limits.connections_max).unwrap_or(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(most));
     let (phase, phases) = watch::channel(Phase::Open);
@@ -75,6 +68,7 @@ pub async fn serve_with(
     }
     drop(listener);
     drop(phases);
+    stop.send_replace(true);
     let _: Result<(), _> = phase.send(Phase::Draining);
     if tokio::time::timeout(limits.drain, places.acquire_many(limits.connections_max)).await.is_err() {
         tracing::warn!("requests that took too long are cut off");

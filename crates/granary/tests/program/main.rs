@@ -4,6 +4,7 @@ mod accounts;
 mod data;
 mod demo;
 mod inspection;
+mod log_level;
 mod run;
 mod serve;
 mod settings;

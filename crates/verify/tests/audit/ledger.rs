@@ -147,6 +147,7 @@ impl Ledger {
                 kind,
                 actor: actor.code(),
                 account_id: None,
+                other_account_id: None,
                 requested_at,
                 completed_at: now,
                 request,

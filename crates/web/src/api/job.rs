@@ -1,10 +1,12 @@
 //! Jobs: long work, and how far it is.
 
-use crate::caller::{Caller, Fresh, PathId};
+use crate::caller::{Caller, Fresh, PathId, Query, Read};
+use crate::json::{Fields, word};
 use crate::openapi::{IdProblems, ReadProblems};
+use crate::page::{Key, Paged, cursor_of};
 use crate::wire::At;
 use crate::{App, Error};
-use app::{JobKind, JobState, JobView, RefusedReading};
+use app::{JobKind, JobQuery, JobState, JobView, Paging, RefusedReading};
 use axum::Json;
 use axum::extract::State;
 use domain::JobId;
@@ -14,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(read_job))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read_job))
 }
 
 /// Long work, done in parts. What is done stays done.
@@ -120,6 +122,70 @@ impl From<JobView> for JobBody {
             is_deleted: false,
         }
     }
+}
+
+/// Jobs, the newest first.
+#[derive(Serialize, ToSchema)]
+struct Jobs {
+    jobs: Vec<JobBody>,
+    /// Where the next page begins; `null` at the end.
+    next_cursor: Option<String>,
+}
+
+impl Key for JobId {
+    fn text(&self) -> String {
+        self.0.text()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        i64::parse(text).map(Self)
+    }
+}
+
+const KINDS: &[(JobKind, &str)] = &[(JobKind::Issue, "issue"), (JobKind::Readings, "readings")];
+const STATES: &[(JobState, &str)] = &[
+    (JobState::Running, "running"),
+    (JobState::Done, "done"),
+    (JobState::Failed, "failed"),
+    (JobState::Interrupted, "interrupted"),
+];
+
+struct JobsAsked {
+    query: JobQuery,
+    paging: Paging<JobId>,
+}
+
+impl Read for JobsAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let kind = fields.optional("kind", word(KINDS, |(_, name)| name)).map(|(kind, _)| kind);
+        let state = fields.optional("state", word(STATES, |(_, name)| name)).map(|(state, _)| state);
+        let Paged(paging) = Paged::read(fields)?;
+        Some(Self { query: JobQuery { kind, state }, paging })
+    }
+}
+
+/// List jobs
+///
+/// The newest first: the caller's own, or all for those who may read everything.
+#[utoipa::path(
+    get, path = "/job/list", tag = "Jobs",
+    params(
+        ("kind" = Option<JobKindWord>, Query, description = "What they do"),
+        ("state" = Option<JobStateWord>, Query, description = "How far they are"),
+        Paged<JobId>,
+        Fresh,
+    ),
+    responses((status = 200, description = "A page of jobs", body = Jobs), ReadProblems),
+)]
+async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(asked): Query<JobsAsked>,
+    Fresh(fresh): Fresh,
+) -> Result<Json<Jobs>, Error> {
+    let page = app.blocking(move |registry| registry.jobs(&caller, asked.query, asked.paging, fresh)).await?;
+    let next_cursor = page.next.as_ref().map(cursor_of);
+    Ok(Json(Jobs { jobs: page.entries.into_iter().map(Into::into).collect(), next_cursor }))
 }
 
 /// Read a job

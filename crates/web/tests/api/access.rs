@@ -5,8 +5,10 @@ use crate::{START, app, merged, start};
 use domain::{AccountId, Role};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use testkit::hours_from;
+use std::sync::Arc;
 use testkit::http::{Client, TestApp};
+use testkit::{Engine, TestRegistry, hours_from};
+use web::{Controls, Limits};
 
 /// Who calls: nobody, then each role; the last two trade and produce for another account.
 const COLUMNS: [&str; 11] = [
@@ -62,7 +64,16 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("PATCH", "/certificate/update_mutables",        "! x + + x x x x x x x"),
     ("POST", "/certificate/create",                  "! x + + x x x x x x x"),
     ("GET", "/certificate/{id}",                     "! ? + + ? ? + + + ? ?"),
+    ("GET", "/certificate/{id}/lineage",             "! ? + + ? ? + + + ? ?"),
+    ("GET", "/certificate/action/list",              "! + + + + + + + + + +"), // of their own
+    ("GET", "/certificate/action/{id}",              "! ? + + ? ? + + + ? ?"),
+    ("GET", "/certificate/action/rejected/{id}",     "! ? + + ? ? + + + ? ?"),
+    ("GET", "/event/query",                          "! ? + + ? ? + + + ? ?"),
+    ("GET", "/event/stream",                         "! + + + + + + + + + +"), // of what is theirs
+    ("GET", "/job/list",                             "! + + + + + + + + + +"), // their own
     ("GET", "/job/{id}",                             "! ? + + ? ? ? ? + ? ?"), // an administrator's
+    ("GET", "/metrics",                              "+ + + + + + + + + + +"), // from the machine itself
+    ("POST", "/change_log_level",                    "! x + x x x x x x x x"),
     ("GET", "/health/live",                          "+ + + + + + + + + + +"),
     ("GET", "/health/ready",                         "+ + + + + + + + + + +"),
 ];
@@ -86,11 +97,14 @@ struct World {
     target: AccountId,
     /// Somebody of the source account, who is looked at.
     member: Client,
+    /// One of the source account.
+    action: i64,
 }
 
 impl World {
     fn new() -> Self {
-        let app = app();
+        let controls = Controls { set_log_level: Some(Arc::new(|_| ())) };
+        let app = TestApp::with_controls(TestRegistry::on(Engine::Sqlite), Limits::default(), controls);
         let kit = &app.testkit;
         let organisation = kit.organisation("Wind plc");
         let (source, target) = (kit.account_of("source", Some(organisation)), kit.account("target"));
@@ -106,8 +120,12 @@ impl World {
         let trader = app.with_user(&[Role::TradingUser], &[source]);
         trader.post("/certificate/cancel", &on(2)).expect(202);
         administrator.post("/certificate/lock", &merged(on(3), &json!({"reason": "a reason"}))).expect(202);
+        let refused = json!({"source_id": source, "target_id": source, "granular_certificate_bundle_ids": [1]});
+        trader.post("/certificate/transfer", &refused).expect(400);
         let member = app.with_user(&[], &[source]);
-        Self { app, source, target, member }
+        let actions = administrator.get("/certificate/action/list?action_type=create_device").expect(200).json;
+        let action = actions["actions"][0]["id"].as_i64().expect("an id");
+        Self { app, source, target, member, action }
     }
 
     fn caller(&self, column: usize) -> Client {
@@ -162,15 +180,23 @@ impl World {
             "/certificate/lock" | "/certificate/withdraw" => merged(on(1), &because),
             "/certificate/update_mutables" => merged(on(1), &json!({"account_id": self.target})),
             "/certificate/unlock" => merged(on(3), &because),
+            "/change_log_level" => json!({"level": "INFO"}),
             _ => json!({}),
         };
-        let id = if path == "/user/{id}" { self.member.user_id().0 } else { 1 };
+        let id = match path {
+            "/user/{id}" => self.member.user_id().0,
+            "/certificate/action/{id}" => self.action,
+            _ => 1,
+        };
         let mut address = path.replace("{id}", &id.to_string());
         if path == "/certificate/export" {
-            address.push_str(&format!("?source_id={}", self.source));
+            address = format!("{address}?source_id={}", self.source);
         }
         if DEEDS.contains(&path) {
             address.push_str("?dry_run=true");
+        }
+        if path == "/event/query" {
+            address.push_str("?entity_name=GranularCertificateBundle&entity_id=1");
         }
         (address, body)
     }
@@ -207,8 +233,14 @@ fn every_operation_is_open_to_whom_it_should_be() {
                 registry.create_user_as_operator(name, name, roles, None, &[], password).unwrap();
             }
             let body = if *method == "GET" { String::new() } else { body.to_string() };
-            let answer = caller.send(method, &address, &body);
             let who = COLUMNS[column];
+            if *path == "/event/stream" {
+                // It goes on until somebody ends it.
+                let status = caller.follow(&address).map_or_else(|answer| answer.status, |_| 200);
+                assert_eq!(outcome(status), *expected, "{method} {path} by {who}");
+                continue;
+            }
+            let answer = caller.send(method, &address, &body);
             assert_eq!(
                 outcome(answer.status),
                 *expected,
