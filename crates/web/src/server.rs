@@ -8,7 +8,8 @@ use app::Registry;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -121,9 +122,19 @@ async fn converse(
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         let has_unread = has_unread.clone();
+        let unread = has_unread.clone();
         let mut request = request.map(|incoming| Body::new(Watched { incoming, is_read: false, has_unread }));
         request.extensions_mut().insert(ConnectInfo(peer));
-        async move { router.call(request).await }
+        async move {
+            let mut answer = router.call(request).await;
+            // What is left of a body that nobody wanted makes the connection useless: the client is told not to use it again.
+            if let Ok(response) = answer.as_mut()
+                && unread.load(Ordering::Relaxed)
+            {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            answer
+        }
     });
     let mut builder = http1::Builder::new();
     builder

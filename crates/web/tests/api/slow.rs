@@ -134,6 +134,26 @@ fn a_server_that_stops_finishes_what_is_under_way() {
     assert!(registry.now() > start() + SignedDuration::from_hours(1));
 }
 
+#[test]
+fn a_client_whose_body_nobody_wanted_is_told_not_to_use_its_connection_again() {
+    let app = TestApp::on(Engine::Sqlite);
+    let mut stream = TcpStream::connect(app.address()).unwrap();
+    let head = "POST /account/create HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 2_000];
+    let length = stream.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+    assert!(answer.starts_with("http/1.1 401") && answer.contains("connection: close"), "{answer}");
+    let mut kept = TcpStream::connect(app.address()).unwrap();
+    for _ in 0..2 {
+        kept.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 2_000];
+        let length = kept.read(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+        assert!(answer.starts_with("http/1.1 200") && !answer.contains("connection: close"), "{answer}");
+    }
+}
+
 /// One connection at a time.
 fn narrow() -> TestApp {
     let limits = Limits { connections_max: 1, write_idle: Duration::from_millis(200), ..Limits::default() };
