@@ -161,7 +161,7 @@ fn whole(text: &str) -> Option<i64> {
 }
 
 /// Wh from a decimal number, rounded once, towards zero. Scientific notation, as programs print it, is read exactly.
-fn energy(text: &str) -> Result<i64, &'static str> {
+pub(crate) fn energy(text: &str) -> Result<i64, &'static str> {
     const NOT_A_NUMBER: &str = "must be a decimal number";
     const TOO_LARGE: &str = "must lie within ±9,000,000,000,000,000 Wh";
     let (sign, digits) = match text.strip_prefix('-') {

@@ -35,6 +35,8 @@ const CHUNKS_IN_FLIGHT: usize = 2;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// After so long without progress, a submission of readings is taken to be gone.
 const GONE_AFTER: Duration = Duration::from_mins(1);
+/// The same of an import of a seed, whose database may take its time to sort what it hands out.
+const SEED_GONE_AFTER: Duration = Duration::from_mins(15);
 
 /// What is to be issued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,17 +183,18 @@ impl Registry {
             tracing::info!(job = job.id.0, "a job was left running");
             match job.kind {
                 JobKind::Issue => self.start_job(job.id),
-                JobKind::Readings => self.watch_submission(&job),
+                JobKind::Readings => self.watch_submission(&job, GONE_AFTER),
+                JobKind::Seed => self.watch_submission(&job, SEED_GONE_AFTER),
             }
         }
     }
 
-    /// A submission that does not move on is over: its input went with the process that read it.
-    fn watch_submission(&self, job: &Job) {
+    /// A submission or an import that does not move on is over: its input went with the process that read it.
+    fn watch_submission(&self, job: &Job, patience: Duration) {
         let (id, position) = (job.id, job.position);
         let weak = std::sync::Arc::downgrade(&self.0);
         let body = move || {
-            let until = std::time::Instant::now() + GONE_AFTER;
+            let until = std::time::Instant::now() + patience;
             while std::time::Instant::now() < until {
                 std::thread::sleep(LOOK_AGAIN.min(Duration::from_millis(200)));
                 let Some(inner) = weak.upgrade() else { return };

@@ -86,6 +86,10 @@ impl Progress {
         match outcome {
             Outcome::Issue(issue) => self.absorb_issue(issue),
             Outcome::Readings(readings) => self.absorb_readings(readings),
+            Outcome::Seed(seed) => {
+                self.accepted += count(seed.adopted);
+                self.refused_total += count(seed.refused.len());
+            }
             Outcome::User(_)
             | Outcome::Organisation(_)
             | Outcome::Account(_)

@@ -289,9 +289,9 @@ impl Intake<'_> {
 }
 
 impl Registry {
-    /// A process left a submission of readings behind. Its input is gone, so it ends as interrupted.
+    /// A process left a submission of readings, or an import, behind. Its input is gone, so it ends as interrupted.
     pub(crate) fn end_left_submission(&self, id: JobId) {
-        let error = Some("the registry stopped while the readings came in".to_owned());
+        let error = Some("the registry stopped while the rows came in".to_owned());
         let ended = Beside::EndJob { id, state: JobState::Interrupted, error };
         if let Err(error) = self.beside(ended).and_then(Pending::wait) {
             tracing::warn!(job = id.0, %error, "the end of a job could not be written");

@@ -60,6 +60,8 @@ impl Work {
                 Command::Bundles(action) => action.bundles.len(),
                 Command::SubmitReadings(submission) => submission.readings.len(),
                 Command::Issue(_) => crate::issue::CHUNK_READINGS_MAX,
+                // alone in its batch: the ids that it brings are not serial
+                Command::ImportSeed(_) => crate::writer::BATCH_ROWS_MAX,
                 Command::CreateUser(_)
                 | Command::CreateOrganisation(_)
                 | Command::CreateAccount(_)

@@ -40,7 +40,7 @@ pub(crate) const QUEUE_WORKS_MAX: usize = 4_096;
 /// Works of one batch.
 const BATCH_WORKS_MAX: usize = 256;
 /// Rows of one batch, unless its first work alone is larger.
-const BATCH_ROWS_MAX: usize = 20_000;
+pub(crate) const BATCH_ROWS_MAX: usize = 20_000;
 /// How often a batch that lost its connection before COMMIT is tried.
 const ATTEMPTS_MAX: usize = 2;
 /// How long the database is asked what became of a COMMIT, and how long between.
@@ -503,7 +503,8 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         | Command::CreateMetadata(_)
         | Command::SubmitReadings(_)
         | Command::Issue(_)
-        | Command::CreateBundle(_) => None,
+        | Command::CreateBundle(_)
+        | Command::ImportSeed(_) => None,
     }
 }
 

@@ -8,6 +8,7 @@ mod lock;
 mod readings;
 mod register;
 mod reserve;
+mod seed;
 mod selection;
 mod transfer;
 mod update_mutables;
@@ -21,6 +22,7 @@ pub use create_bundle::{CreateBundle, CreatedBundle, Stated};
 pub use issue::{IssueChunk, IssueOutcome, IssueRefused};
 pub use readings::{READINGS_PER_EVENT_MAX, ReadingsOutcome, ReadingsRefused, SubmitReadings};
 pub use register::{NewAccount, NewDevice, NewUser, WhitelistUpdate};
+pub use seed::{Adopted, ImportSeed, SEED_ROWS_MAX, SeedBundle, SeedDevice, SeedFamily, SeedOutcome, SeedRefused};
 pub use selection::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed, Portion};
 
 use crate::device::vocabulary;
@@ -40,6 +42,7 @@ vocabulary! {
         Transfer = 10 "transfer", Cancel = 11 "cancel", Claim = 12 "claim", Reserve = 13 "reserve", Lock = 14 "lock",
         Unlock = 15 "unlock", Withdraw = 16 "withdraw",
         CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
+        ImportSeed = 34 "import_seed",
     }
 }
 
@@ -57,6 +60,7 @@ pub enum Command {
     Issue(IssueChunk),
     CreateBundle(CreateBundle),
     Bundles(BundleAction),
+    ImportSeed(ImportSeed),
 }
 
 impl Command {
@@ -72,6 +76,7 @@ impl Command {
             Self::SubmitReadings(_) => ActionKind::SubmitReadings,
             Self::Issue(_) => ActionKind::Issue,
             Self::CreateBundle(_) => ActionKind::CreateBundle,
+            Self::ImportSeed(_) => ActionKind::ImportSeed,
             Self::Bundles(action) => match action.deed {
                 Deed::Transfer { .. } => ActionKind::Transfer,
                 Deed::Cancel { .. } => ActionKind::Cancel,
@@ -97,6 +102,7 @@ pub enum Outcome {
     Readings(ReadingsOutcome),
     Issue(IssueOutcome),
     Created(Box<CreatedBundle>),
+    Seed(SeedOutcome),
     /// Every bundle made or changed, and the energy that was acted on, without remainders.
     Bundles {
         result: Vec<BundleResult>,
@@ -141,6 +147,7 @@ pub fn decide(
         Command::Issue(chunk) => issue::decide(state, actor, chunk, now, rules),
         Command::CreateBundle(statement) => create_bundle::decide(state, actor, statement, now, rules),
         Command::Bundles(action) => selection::decide(state, actor, action, now),
+        Command::ImportSeed(rows) => seed::decide(state, actor, rows, now, rules),
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod decode;
 
+use crate::action::Adopted;
 use crate::bundle::Mutable;
 use crate::device::vocabulary;
 use crate::seal::{self, Salt};
@@ -168,10 +169,28 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
             updated(Entity::Measurement, id.0, Vec::new(), after)
         }
         Change::BundleCreated(bundle) => created(Entity::Bundle, bundle.id.0, salt, |f| bundle_fields(f, bundle)),
+        Change::Adopted(adopted) => body_of_adopted(adopted, salt),
         Change::BundleChanged { id, before, after } => {
             let (was, is) = changed_bundle(salt, before, after);
             updated(Entity::Bundle, id.0, was, is)
         }
+    }
+}
+
+/// As if it had been made here; the action says that it was not.
+fn body_of_adopted(adopted: &Adopted, salt: &Salt) -> EventBody {
+    match adopted {
+        Adopted::User(user) => created(Entity::User, user.id.0, salt, |f| {
+            user_fields(f, user);
+            f.list(user_tag::ACCOUNTS, std::iter::empty());
+        }),
+        Adopted::Account(account) => created(Entity::Account, account.id.0, salt, |f| {
+            account_fields(f, account);
+            f.list(account_tag::WHITELIST, std::iter::empty());
+        }),
+        Adopted::Device(device) => created(Entity::Device, device.id.0, salt, |f| device_fields(f, device)),
+        Adopted::Metadata(metadata) => created(Entity::Metadata, metadata.id.0, salt, |f| metadata_fields(f, metadata)),
+        Adopted::Bundle(bundle) => created(Entity::Bundle, bundle.id.0, salt, |f| bundle_fields(f, bundle)),
     }
 }
 

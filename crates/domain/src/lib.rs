@@ -39,7 +39,7 @@ pub use measurement::{GrossNet, Measurement, Quality, Reading, ReadingSource};
 pub use metadata::{CertificateAttributes, IssuanceMetadata, MetadataDescription};
 pub use organisation::{Organisation, OrganisationDescription};
 pub use range::CertificateRange;
-pub use refusal::{ReadingRefusal, Refusal};
+pub use refusal::{ReadingRefusal, Refusal, SeedRefusal};
 pub use state::{Change, Changes, NextIds, State};
 pub use time::Interval;
 pub use user::User;

@@ -127,3 +127,37 @@ impl ReadingRefusal {
         }
     }
 }
+
+/// Why one row of a seed's database is not adopted. The rows beside it are not affected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum SeedRefusal {
+    #[error("the id {id} is not free, or not after those before it")]
+    IdUsed { id: i64 },
+    #[error("user {user_id} was not taken over")]
+    UserMissing { user_id: UserId },
+    #[error("account {account_id} was not taken over")]
+    AccountMissing { account_id: AccountId },
+    #[error("issuance metadata {metadata_id} was not taken over")]
+    MetadataMissing { metadata_id: MetadataId },
+    #[error("{field} is already used: {value}")]
+    Taken { field: &'static str, value: String },
+    #[error("account {account_id} is on its own whitelist")]
+    OwnWhitelist { account_id: AccountId },
+
+    #[error("bundle {bundle_id} is {status}: for whom it was cancelled is missing, or has no place there")]
+    CancellationMisplaced { bundle_id: BundleId, status: BundleStatus },
+    #[error("bundle {bundle_id} is split and has not two later parts, or is not split and has some, or holds nothing")]
+    FamilyMalformed { bundle_id: BundleId },
+    #[error("bundle {bundle_id} was split into more than {max} bundles")]
+    FamilyTooLarge { bundle_id: BundleId, max: usize },
+    #[error("the parts of bundle {bundle_id} hold {parts_wh} Wh; it holds {whole_wh} Wh")]
+    PartsDiffer { bundle_id: BundleId, whole_wh: WattHours, parts_wh: WattHours },
+    #[error("its certificates begin with {first}; those below {next} are taken by an earlier bundle of the device")]
+    CertificatesTaken { first: u64, next: u64 },
+    #[error("{live_wh} Wh would be live on a reading of {accepted_wh} Wh")]
+    AboveReading { live_wh: WattHours, accepted_wh: WattHours },
+    #[error(transparent)]
+    #[serde(untagged)]
+    Reading(#[from] ReadingRefusal),
+}

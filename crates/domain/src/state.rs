@@ -3,6 +3,7 @@
 //! Invariant: `apply` is the only way it changes, and it makes exactly what the changes say. What was not loaded does not
 //! exist here; the loader must fetch everything that the commands name.
 
+use crate::action::Adopted;
 use crate::{
     Account, AccountId, ActionId, Actor, AttributesId, Bundle, BundleId, Capability, CertificateAttributes, Device,
     DeviceId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation, OrganisationId, Reading,
@@ -84,6 +85,8 @@ pub enum Change {
         before: Mutable,
         after: Mutable,
     },
+    /// A row of another registry that keeps its id: the counter of ids jumps behind it.
+    Adopted(Adopted),
 }
 
 impl Change {
@@ -103,7 +106,8 @@ impl Change {
             | Self::ReadingsAccepted { .. }
             | Self::ReadingSuperseded { .. }
             | Self::BundleCreated(_)
-            | Self::BundleChanged { .. } => None,
+            | Self::BundleChanged { .. }
+            | Self::Adopted(_) => None,
         }
     }
 }
@@ -160,6 +164,8 @@ pub struct State {
 pub struct Written {
     /// New bundles, in their latest state, with serial ids.
     pub bundles: Vec<Bundle>,
+    /// Bundles that came with their ids, as they came.
+    pub adopted_bundles: Vec<Bundle>,
     pub changed_bundles: BTreeSet<BundleId>,
     /// (measurement, who stated it, the action that brought it)
     pub measurements: Vec<(Measurement, ReadingSource, ActionId)>,
@@ -255,6 +261,7 @@ impl State {
                     self.accept_readings(action, *first, readings, *source);
                 }
                 Change::ReadingSuperseded { id, by } => self.supersede(*id, *by),
+                Change::Adopted(adopted) => self.adopt(change, adopted),
                 Change::DeviceApproved(id) => {
                     self.devices.get_mut(id).expect("an approved device was loaded").is_approved = true;
                     self.written.changed_devices.insert(*id);
@@ -400,9 +407,67 @@ impl State {
             | Change::ReadingsAccepted { .. }
             | Change::ReadingSuperseded { .. }
             | Change::BundleCreated(_)
-            | Change::BundleChanged { .. } => unreachable!("applied by its own function"),
+            | Change::BundleChanged { .. }
+            | Change::Adopted(_) => unreachable!("applied by its own function"),
         }
         self.written.others.push(change.clone());
+    }
+
+    /// Ids of all but bundles ascend, and the counter jumps; a bundle's id is one that no bundle has.
+    fn adopt(&mut self, change: &Change, adopted: &Adopted) {
+        match adopted {
+            Adopted::User(user) => {
+                assert!(user.id >= self.next.user, "adopted users ascend");
+                self.next.user = user.id.next();
+                self.taken.insert((PRIMARY_CONTACT, user.primary_contact.clone()));
+                self.users.insert(user.id, user.clone());
+            }
+            Adopted::Account(account) => {
+                assert!(account.id >= self.next.account, "adopted accounts ascend");
+                self.next.account = account.id.next();
+                self.taken.insert((ACCOUNT_NAME, account.name.clone()));
+                self.accounts.insert(account.id, account.clone());
+            }
+            Adopted::Device(device) => {
+                assert!(device.id >= self.next.device, "adopted devices ascend");
+                self.next.device = device.id.next();
+                if let Some(meter) = &device.description.meter_data_id {
+                    self.taken.insert((METER_DATA_ID, meter.clone()));
+                }
+                self.devices.insert(device.id, device.clone());
+            }
+            Adopted::Metadata(metadata) => {
+                assert!(metadata.id >= self.next.metadata, "adopted metadata ascend");
+                self.next.metadata = metadata.id.next();
+                self.metadata.insert(metadata.id, metadata.clone());
+            }
+            Adopted::Bundle(bundle) => return self.adopt_bundle(bundle),
+        }
+        self.written.others.push(change.clone());
+    }
+
+    fn adopt_bundle(&mut self, bundle: &Bundle) {
+        // those made in this batch have serial ids from the first; an id behind them would be taken for one of theirs
+        assert!(self.written.bundles.is_empty(), "no bundles are made before others are adopted");
+        assert!(self.bundles.insert(bundle.id, bundle.clone()).is_none(), "an adopted bundle's id is free");
+        self.next.bundle = self.next.bundle.max(bundle.id.next());
+        let (start, quantity) = (bundle.production.start(), bundle.range.quantity());
+        if bundle.parent_id.is_none() {
+            let device = self.devices.get_mut(&bundle.device_id).expect("an adopted bundle's device was loaded");
+            assert!(bundle.range.first() >= device.next_certificate, "certificate ids ascend per device");
+            device.next_certificate = bundle.range.last().checked_add(1).expect("certificate ids fit 64 bits");
+            self.written.changed_devices.insert(device.id);
+            if let Some(current) = self.readings.get_mut(&(bundle.device_id, start)) {
+                current.has_bundles = true;
+            }
+        }
+        let place = self.places.get_mut(&(start, bundle.device_id)).expect("an adopted bundle's interval was loaded");
+        if bundle.status.is_live() {
+            place.live = place.live.checked_add(quantity).expect("live energy fits 64 bits");
+        } else if bundle.status == crate::BundleStatus::Withdrawn {
+            place.held = place.held.checked_add(quantity).expect("held energy fits 64 bits");
+        }
+        self.written.adopted_bundles.push(bundle.clone());
     }
 }
 

@@ -125,6 +125,8 @@ pub(crate) struct Issue {
 pub(crate) enum Import {
     /// Submit meter readings
     Readings(ImportReadings),
+    /// Take over the database of a demonstration registry, into an empty registry
+    Seed(ImportSeed),
 }
 
 #[derive(Args, Debug)]
@@ -137,6 +139,19 @@ pub(crate) struct ImportReadings {
     /// How the file is written; told from its name without this, CSV if that does not say
     #[arg(long)]
     pub format: Option<ReadingsFormat>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportSeed {
+    /// The demonstration registry's (write) database, as postgres://user:password@host:port/name. It is only read
+    #[arg(long, env = "SEED_DATABASE_URL", hide_env_values = true)]
+    pub url: String,
+    /// Report what would be taken over, repaired and refused, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write the lines of what was repaired, refused and left out into this file, as CSV. To standard output without this
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

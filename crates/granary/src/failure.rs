@@ -34,6 +34,8 @@ pub(crate) enum Failure {
     Open(#[from] app::OpenError),
     #[error(transparent)]
     Registry(#[from] app::Error),
+    #[error(transparent)]
+    Seed(#[from] app::SeedError),
     #[error("the database {url}: {error}")]
     Database { url: app::Url, error: db::Error },
     #[error("{what}: {error}")]
@@ -52,6 +54,7 @@ impl Failure {
             Self::Settings(_) | Self::Argument { .. } => ExitCode::from(2),
             Self::Open(_)
             | Self::Registry(_)
+            | Self::Seed(_)
             | Self::Database { .. }
             | Self::Io { .. }
             | Self::Output(_)

@@ -1,5 +1,7 @@
 //! `granary import readings`: meter readings from a file or from standard input, as the operator.
 
+pub(crate) mod seed;
+
 use crate::cli::{self, ReadingsFormat};
 use crate::console::{self, Progress, Unit, grouped, table};
 use crate::failure::{Failure, Verdict};

@@ -5,9 +5,11 @@
 use crate::{account, action, bundle, device, event, measurement, metadata, organisation, session, user};
 use crate::{action::ActionRow, event::EventRow};
 use db::{Connection, Result};
-use domain::action::{BundleAction, CreateBundle, Deed};
+use domain::action::{Adopted, BundleAction, CreateBundle, Deed, ImportSeed, SeedFamily};
 use domain::state::{ACCOUNT_NAME, METER_DATA_ID, ORGANISATION_NAME, PRIMARY_CONTACT};
-use domain::{Actor, Change, Command, GrossNet, NextIds, State};
+use domain::{Actor, Change, Command, DeviceId, GrossNet, NextIds, Quality, Reading, State};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// The ids and unique values that commands name.
 #[derive(Default)]
@@ -68,6 +70,39 @@ impl Named {
                 self.issued_devices.push(statement.device_id.0);
             }
             Command::Bundles(action) => self.add_bundles(action),
+            Command::ImportSeed(rows) => self.add_seed(rows),
+        }
+    }
+
+    fn add_seed(&mut self, rows: &ImportSeed) {
+        match rows {
+            ImportSeed::Users(users) => self.contacts.extend(users.iter().map(|user| user.primary_contact.clone())),
+            ImportSeed::Accounts(accounts) => self.account_names.extend(accounts.iter().map(|a| a.name.clone())),
+            ImportSeed::Members(members) => {
+                self.users.extend(members.iter().map(|(user, _)| user.0));
+                self.accounts.extend(members.iter().map(|(_, account)| account.0));
+            }
+            ImportSeed::Senders(pairs) => {
+                self.accounts.extend(pairs.iter().flat_map(|(account, sender)| [account.0, sender.0]));
+                self.receivers.extend(pairs.iter().map(|(account, _)| account.0));
+                self.senders.extend(pairs.iter().map(|(_, sender)| sender.0));
+            }
+            ImportSeed::Devices(devices) => {
+                self.accounts.extend(devices.iter().map(|device| device.account_id.0));
+                self.meters.extend(devices.iter().filter_map(|device| device.description.meter_data_id.clone()));
+            }
+            ImportSeed::Metadata(_) => {}
+            ImportSeed::Readings(submission) => {
+                self.devices.extend(submission.readings.iter().map(|r| r.device_id.0));
+            }
+            ImportSeed::Families(families) => {
+                for family in families {
+                    self.issued_devices.push(family.device_id.0);
+                    self.metadata.push(family.metadata_id.0);
+                    self.bundles.extend(family.members.iter().map(|member| member.id.0));
+                    self.accounts.extend(family.members.iter().map(|member| member.account_id.0));
+                }
+            }
         }
     }
 
@@ -130,13 +165,10 @@ pub fn load<'c>(
     }
     for (_, command) in commands {
         match command {
-            Command::SubmitReadings(submission) => {
-                let current = measurement::current(connection, &submission.readings)?;
-                state.readings.extend(current.into_iter().map(|c| {
-                    let reading = &c.measurement.reading;
-                    ((reading.device_id, reading.interval.start()), c)
-                }));
+            Command::SubmitReadings(submission) | Command::ImportSeed(ImportSeed::Readings(submission)) => {
+                load_current(connection, &mut state, &submission.readings)?;
             }
+            Command::ImportSeed(ImportSeed::Families(families)) => load_intervals(connection, &mut state, families)?,
             Command::Issue(chunk) => {
                 let devices: Vec<i64> = chunk.devices.iter().map(|id| id.0).collect();
                 let places = measurement::places(connection, &devices, chunk.from, chunk.to)?;
@@ -150,7 +182,8 @@ pub fn load<'c>(
             | Command::CreateDevice(_)
             | Command::ApproveDevice(_)
             | Command::CreateMetadata(_)
-            | Command::Bundles(_) => {}
+            | Command::Bundles(_)
+            | Command::ImportSeed(_) => {}
         }
     }
     Ok(state)
@@ -158,14 +191,44 @@ pub fn load<'c>(
 
 /// The readings that a statement may equal or overlap, and what was issued on the one it equals.
 fn load_interval(connection: &mut Connection, state: &mut State, statement: &CreateBundle) -> Result<()> {
-    let current = measurement::current(connection, &[statement.reading(GrossNet::Net)])?;
+    load_current(connection, state, &[statement.reading(GrossNet::Net)])?;
+    let (from, to) = (statement.production.start(), statement.production.end());
+    state.places.extend(measurement::places(connection, &[statement.device_id.0], from, to)?);
+    Ok(())
+}
+
+fn load_current(connection: &mut Connection, state: &mut State, readings: &[Reading]) -> Result<()> {
+    let current = measurement::current(connection, readings)?;
     state.readings.extend(current.into_iter().map(|c| {
         let reading = &c.measurement.reading;
         ((reading.device_id, reading.interval.start()), c)
     }));
-    let (from, to) = (statement.production.start(), statement.production.end());
-    state.places.extend(measurement::places(connection, &[statement.device_id.0], from, to)?);
     Ok(())
+}
+
+/// The readings that adopted families may stem from, and those that they may overlap.
+fn load_intervals(connection: &mut Connection, state: &mut State, families: &[SeedFamily]) -> Result<()> {
+    let mut windows: BTreeMap<DeviceId, (Timestamp, Timestamp)> = BTreeMap::new();
+    for family in families {
+        let (start, end) = (family.production.start(), family.production.end());
+        let window = windows.entry(family.device_id).or_insert((start, end));
+        *window = (window.0.min(start), window.1.max(end));
+    }
+    for (device, (from, to)) in windows {
+        state.places.extend(measurement::places(connection, &[device.0], from, to)?);
+    }
+    // only the device and the time of these count
+    let wanted: Vec<Reading> = families
+        .iter()
+        .map(|family| Reading {
+            device_id: family.device_id,
+            interval: family.production,
+            energy_wh: 0,
+            gross_net: GrossNet::Net,
+            quality: Quality::Measured,
+        })
+        .collect();
+    load_current(connection, state, &wanted)
 }
 
 fn load_people(connection: &mut Connection, named: &Named, state: &mut State) -> Result<()> {
@@ -228,6 +291,7 @@ pub fn write_rows(tx: &mut Connection, state: &State) -> Result<()> {
     }
     measurement::supersede(tx, &state.written.superseded)?;
     measurement::insert(tx, &state.written.measurements)?;
+    bundle::insert(tx, &state.written.adopted_bundles)?;
     bundle::insert(tx, &state.written.bundles)?;
     bundle::update(tx, &state.changed_bundles())?;
     device::update(tx, &state.changed_devices())
@@ -258,10 +322,15 @@ fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
             account::change_whitelist(tx, account.id, whitelist, &[])
         }
         Change::WhitelistChanged { account, added, removed } => account::change_whitelist(tx, *account, added, removed),
-        Change::DeviceCreated(device) => device::insert(tx, device),
-        Change::MetadataCreated(metadata) => metadata::insert(tx, metadata),
+        Change::DeviceCreated(device) | Change::Adopted(Adopted::Device(device)) => device::insert(tx, device),
+        Change::MetadataCreated(metadata) | Change::Adopted(Adopted::Metadata(metadata)) => {
+            metadata::insert(tx, metadata)
+        }
         Change::AttributesCreated(attributes) => metadata::insert_attributes(tx, attributes),
+        Change::Adopted(Adopted::User(user)) => user::insert(tx, user, None),
+        Change::Adopted(Adopted::Account(account)) => account::insert(tx, account),
         Change::DeviceApproved(_)
+        | Change::Adopted(Adopted::Bundle(_))
         | Change::ReadingsAccepted { .. }
         | Change::ReadingSuperseded { .. }
         | Change::BundleCreated(_)

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 pub enum JobKind {
     Issue,
     Readings,
+    /// The import of a demonstration registry's database.
+    Seed,
 }
 
 /// How far a job is.
@@ -27,11 +29,12 @@ impl JobKind {
         match self {
             Self::Issue => 1,
             Self::Readings => 2,
+            Self::Seed => 34,
         }
     }
 
     fn from_code(code: i64) -> Option<Self> {
-        [Self::Issue, Self::Readings].into_iter().find(|kind| kind.code() == code)
+        [Self::Issue, Self::Readings, Self::Seed].into_iter().find(|kind| kind.code() == code)
     }
 }
 

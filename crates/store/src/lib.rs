@@ -17,6 +17,7 @@ pub mod measurement;
 pub mod metadata;
 pub mod organisation;
 pub mod rejected_action;
+pub mod seed;
 pub mod session;
 pub mod user;
 

@@ -138,7 +138,8 @@ impl Model {
             | Command::CreateOrganisation(_)
             | Command::CreateAccount(_)
             | Command::CreateDevice(_)
-            | Command::CreateMetadata(_) => panic!("the model is told of what is registered"),
+            | Command::CreateMetadata(_)
+            | Command::ImportSeed(_) => panic!("the model is told of what is registered"),
         };
         match done {
             Err(reason) => Verdict::Refused(reason.to_owned()),

@@ -80,7 +80,7 @@ pub(crate) fn check(
     let (mut after, mut next, mut count) = (0, 1, 0_u64);
     while let Some(window) = rows::next_window(connection, NEXT, entity::BUNDLE, after)? {
         let found = read(connection, window)?;
-        let mut folds = Folds::new(&found, &mut next);
+        let mut folds = Folds::new(&found, &mut next, world);
         rows::events_of(connection, entity::BUNDLE, window, |event| folds.event(audit, event))?;
         let (births, odd_moves) = folds.finish(audit);
         judge_moves(connection, audit, &odd_moves)?;

@@ -114,6 +114,9 @@ impl Log {
         }
         self.last_action = action.id;
         let Action { id, actor, kind, requested_at, completed_at, .. } = *action;
+        if kind == rules::kind::IMPORT_SEED {
+            self.world.imports.insert(id);
+        }
         if completed_at != event.recorded_at || requested_at > completed_at {
             audit.find(FindingKind::ActionTimeDiffers, Noun::Action, id, Some(event.number), || {
                 let (requested, completed, recorded) = (at(requested_at), at(completed_at), at(event.recorded_at));

@@ -85,6 +85,10 @@ impl Moves {
             self.interrupted(audit);
             return self.update(audit, world, action, event, before, after);
         }
+        if action.is_some_and(|action| action.kind == kind::IMPORT_SEED) {
+            self.interrupted(audit);
+            return adopt(audit, world, event, after);
+        }
         if let Some(parent) = after.integer(tag::PARENT)? {
             return self.child(audit, world, action, event, after, parent);
         }
@@ -234,24 +238,15 @@ fn judge_move(
 fn issue(audit: &mut Audit<'_>, world: &World, event: &Event<'_>, after: &Fields<'_>) -> Result<(), Fault> {
     let (id, now) = (event.entity_id, event.recorded_at);
     let field = |tag| after.integer(tag).map(Option::unwrap_or_default);
-    let (account, device_id) = (field(tag::ACCOUNT)?, field(tag::DEVICE)?);
-    let (start, end, issued_at) = (field(tag::START)?, field(tag::END)?, field(tag::ISSUED_AT)?);
-    let wrong = match world.devices.get(&device_id) {
-        None => Some(format!("there was no device {device_id} when bundle {id} was issued on it")),
-        Some(device) if device.kind != 1 => Some(format!("device {device_id} is not a production device")),
-        Some(device) if !device.is_approved => Some(format!("device {device_id} was not approved at issue")),
-        Some(device) if device.account != account => {
-            Some(format!("issued to account {account}; device {device_id} is of account {}", device.account))
+    let (account, issued_at) = (field(tag::ACCOUNT)?, field(tag::ISSUED_AT)?);
+    let wrong = wrong_origin(world, event, after)?.or_else(|| {
+        let device = world.devices.get(&after.integer(tag::DEVICE).ok()??)?;
+        if device.account != account {
+            return Some(format!("issued to account {account}; the device is of account {}", device.account));
         }
-        Some(device) if start < device.operational_date => {
-            Some(format!("produced from {}, before device {device_id} was operational", at(start)))
-        }
-        Some(_) if end > now => Some(format!("produced until {}, issued at {}", at(end), at(now))),
-        Some(_) if issued_at != now => {
-            Some(format!("issued_at is {}, the event was recorded at {}", at(issued_at), at(now)))
-        }
-        Some(_) => None,
-    };
+        let text = || format!("issued_at is {}, the event was recorded at {}", at(issued_at), at(now));
+        (issued_at != now).then(text)
+    });
     if let Some(text) = wrong {
         audit.find(FindingKind::IssueWrong, Noun::Bundle, id, Some(event.number), || text);
     }
@@ -263,6 +258,52 @@ fn issue(audit: &mut Audit<'_>, world: &World, event: &Event<'_>, after: &Fields
         });
     }
     Ok(())
+}
+
+/// A bundle as it is adopted from another registry: held by an account that there is, in any state that it can be in now.
+/// That it fits its family, its reading and its device's other certificates is checked with the rows.
+fn adopt(audit: &mut Audit<'_>, world: &World, event: &Event<'_>, after: &Fields<'_>) -> Result<(), Fault> {
+    let (id, now) = (event.entity_id, event.recorded_at);
+    let field = |tag| after.integer(tag).map(Option::unwrap_or_default);
+    let (account, issued_at, found) = (field(tag::ACCOUNT)?, field(tag::ISSUED_AT)?, field(tag::STATUS)?);
+    let wrong = wrong_origin(world, event, after)?.or_else(|| {
+        if !world.accounts.contains(&account) {
+            return Some(format!("adopted into account {account}, which did not exist"));
+        }
+        let device = after.integer(tag::DEVICE).ok()??;
+        if !world.devices.get(&device)?.is_adopted {
+            return Some(format!("adopted on device {device}, which was registered here"));
+        }
+        let text = || format!("issued_at is {}, the event was recorded at {}", at(issued_at), at(now));
+        (issued_at > now).then(text)
+    });
+    if let Some(text) = wrong {
+        audit.find(FindingKind::IssueWrong, Noun::Bundle, id, Some(event.number), || text);
+    }
+    let is_over = field(tag::EXPIRES_AT)? <= now && matches!(found, status::ACTIVE | status::LOCKED);
+    if is_over || !(status::ACTIVE..=status::SPLIT).contains(&found) {
+        audit.find(FindingKind::StateWrong, Noun::Bundle, id, Some(event.number), || {
+            format!("bundle {id} was adopted as {}, which it could not be then", status::name(found))
+        });
+    }
+    Ok(())
+}
+
+/// What is wrong with where and when a bundle's energy is said to come from, if anything.
+fn wrong_origin(world: &World, event: &Event<'_>, after: &Fields<'_>) -> Result<Option<String>, Fault> {
+    let (id, now) = (event.entity_id, event.recorded_at);
+    let field = |tag| after.integer(tag).map(Option::unwrap_or_default);
+    let (device_id, start, end) = (field(tag::DEVICE)?, field(tag::START)?, field(tag::END)?);
+    Ok(match world.devices.get(&device_id) {
+        None => Some(format!("there was no device {device_id} when bundle {id} was issued on it")),
+        Some(device) if device.kind != 1 => Some(format!("device {device_id} is not a production device")),
+        Some(device) if !device.is_approved => Some(format!("device {device_id} was not approved at issue")),
+        Some(device) if start < device.operational_date => {
+            Some(format!("produced from {}, before device {device_id} was operational", at(start)))
+        }
+        Some(_) if end > now => Some(format!("produced until {}, issued at {}", at(end), at(now))),
+        Some(_) => None,
+    })
 }
 
 pub(crate) fn check_expiry(audit: &mut Audit<'_>, bundle: i64, event: &Event<'_>, expires_at: i64) {

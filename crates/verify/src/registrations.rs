@@ -20,7 +20,7 @@ pub(crate) fn check(connection: &mut Connection, audit: &mut Audit<'_>, head: &H
     for table in tables::ALL {
         let (mut after, mut next, mut count) = (0, 1, 0);
         while let Some(window) = rows::next_window(connection, table.next, table.entity, after)? {
-            count += fold::check(connection, audit, table, window, &mut next)?;
+            count += fold::check(connection, audit, world, table, window, &mut next)?;
             after = window.last;
             audit.progress(Phase::Registrations, done + count, total);
         }

@@ -60,6 +60,8 @@ pub(crate) mod kind {
     pub(crate) const CREATE_BUNDLE: i64 = 29;
     /// The issuer's correction of account or state.
     pub(crate) const UPDATE_MUTABLES: i64 = 30;
+    /// Rows of a demonstration registry are adopted, with their ids and in their states.
+    pub(crate) const IMPORT_SEED: i64 = 34;
 }
 
 /// Whether a bundle may go from one state to another at all. Reserved, Claimed, Expired and Cancelled never become Active.
@@ -110,6 +112,12 @@ fn issues(action: i64) -> bool {
 /// Whether an action of a kind makes events of this entity and type. `is_child` says that a bundle has a parent.
 pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> bool {
     use entity::{ACCOUNT, ATTRIBUTES, BUNDLE, DEVICE, MEASUREMENT, METADATA, ORGANISATION, USER};
+    if action == kind::IMPORT_SEED {
+        return matches!(
+            (what, event_type),
+            (USER | ACCOUNT | MEASUREMENT, CREATE | UPDATE) | (DEVICE | METADATA | ATTRIBUTES | BUNDLE, CREATE)
+        );
+    }
     match (what, event_type) {
         (USER, CREATE) => action == 1,
         (ORGANISATION, CREATE) => action == 2,
@@ -188,11 +196,19 @@ mod tests {
     }
 
     #[test]
-    fn only_an_issue_makes_bundles_that_have_no_parent() {
-        for action in 0..60 {
-            let issues = action == kind::ISSUE || action == kind::CREATE_BUNDLE;
-            assert_eq!(makes(action, entity::BUNDLE, CREATE, false), issues, "{action}");
+    fn only_issues_and_imports_make_bundles_that_have_no_parent() {
+        for action in 0..64 {
+            let makes_some = [kind::ISSUE, kind::CREATE_BUNDLE, kind::IMPORT_SEED].contains(&action);
+            assert_eq!(makes(action, entity::BUNDLE, CREATE, false), makes_some, "{action}");
             assert!(!makes(action, entity::ATTRIBUTES, UPDATE, false), "{action}");
         }
+    }
+
+    #[test]
+    fn an_import_adopts_and_links_but_changes_no_bundle_and_is_the_operators_alone() {
+        let makes = |what, event_type| makes(kind::IMPORT_SEED, what, event_type, true);
+        assert!(makes(entity::BUNDLE, CREATE) && makes(entity::DEVICE, CREATE) && makes(entity::USER, UPDATE));
+        assert!(!makes(entity::BUNDLE, UPDATE) && !makes(entity::DEVICE, UPDATE) && !makes(entity::BUNDLE, DELETE));
+        assert_eq!(roles_for(kind::IMPORT_SEED), 0);
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct World {
     /// (who receives, who may send)
     pub(crate) whitelist: BTreeSet<(i64, i64)>,
     pub(crate) devices: HashMap<i64, Device>,
+    /// The actions that adopted rows of another registry.
+    pub(crate) imports: BTreeSet<i64>,
 }
 
 pub(crate) struct Device {
@@ -26,6 +28,8 @@ pub(crate) struct Device {
     pub(crate) kind: i64,
     pub(crate) is_approved: bool,
     pub(crate) operational_date: i64,
+    /// By an import: only on such devices bundles are adopted.
+    pub(crate) is_adopted: bool,
     /// As its first reading says.
     pub(crate) gross_net: Option<i64>,
     /// The id after the last certificate that was issued.
@@ -83,6 +87,7 @@ impl World {
                     kind: after.integer(11)?.unwrap_or(0),
                     is_approved: after.integer(12)? == Some(1),
                     operational_date: after.integer(6)?.unwrap_or(0),
+                    is_adopted: self.imports.contains(&event.action_id),
                     gross_net: None,
                     next_certificate: 1,
                 };

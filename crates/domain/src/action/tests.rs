@@ -7,6 +7,7 @@ mod portions;
 mod properties;
 mod readings;
 mod register;
+mod seed;
 mod sequences;
 
 use super::*;

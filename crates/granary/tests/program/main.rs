@@ -6,5 +6,6 @@ mod demo;
 mod inspection;
 mod log_level;
 mod run;
+mod seed;
 mod serve;
 mod settings;

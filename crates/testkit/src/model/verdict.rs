@@ -78,7 +78,8 @@ impl Verdict {
             | Outcome::Organisation(_)
             | Outcome::Account(_)
             | Outcome::Device(_)
-            | Outcome::Metadata(_) => Self::Done,
+            | Outcome::Metadata(_)
+            | Outcome::Seed(_) => Self::Done,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::rules::status;
 use crate::seal::{Preimage, child_hash, root_hash};
 use crate::snapshots::Snapshots;
 use crate::world::World;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The first child of a split, until the second comes.
 struct First {
@@ -23,6 +23,8 @@ pub(super) struct Family<'s> {
     /// The id that the next certificate of each device must have.
     next_certificates: HashMap<i64, i64>,
     first: Option<First>,
+    /// The same of adopted bundles, by parent: their ids are another registry's, so that two siblings may stand apart.
+    adopted: BTreeMap<i64, First>,
     /// How many bundles are split, and how many pairs of children there are.
     parents: u64,
     pairs: u64,
@@ -35,6 +37,7 @@ impl<'s> Family<'s> {
             snapshots,
             next_certificates: HashMap::new(),
             first: None,
+            adopted: BTreeMap::new(),
             parents: 0,
             pairs: 0,
             buffer: Preimage::default(),
@@ -60,7 +63,7 @@ impl<'s> Family<'s> {
         match row.parent {
             None => {
                 self.close_pair(audit);
-                self.check_root(audit, row, reading_end);
+                self.check_root(audit, row, reading_end, birth);
             }
             Some(parent_id) => match parents.get(&parent_id) {
                 None => audit.find(FindingKind::SplitWrong, Noun::Bundle, id, None, || {
@@ -78,6 +81,9 @@ impl<'s> Family<'s> {
 
     pub(super) fn finish(mut self, audit: &mut Audit<'_>, world: &mut World) {
         self.close_pair(audit);
+        for First { id, parent, .. } in std::mem::take(&mut self.adopted).into_values() {
+            find_single(audit, id, parent);
+        }
         if self.parents != self.pairs {
             audit.find(FindingKind::SplitWrong, Noun::Bundle, 0, None, || {
                 format!("{} bundles are split; there are {} pairs of children", self.parents, self.pairs)
@@ -90,9 +96,13 @@ impl<'s> Family<'s> {
         }
     }
 
-    fn check_root(&mut self, audit: &mut Audit<'_>, row: &Row, reading_end: Option<i64>) {
+    fn check_root(&mut self, audit: &mut Audit<'_>, row: &Row, reading_end: Option<i64>, birth: Option<&Birth>) {
         let (core, id) = (&row.core, row.core.id);
         let next = self.next_certificates.entry(core.device).or_insert(1);
+        if birth.is_some_and(|birth| birth.is_adopted) {
+            // what lies between was another registry's and did not come
+            *next = core.first.max(*next);
+        }
         let kind = if core.first < *next { FindingKind::CertificateTwice } else { FindingKind::CertificatesMissing };
         if core.first != *next {
             audit.find(kind, Noun::Bundle, id, None, || {
@@ -119,10 +129,15 @@ impl<'s> Family<'s> {
         check_hash(audit, row, &expected);
     }
 
-    /// Children come in pairs of neighbouring ids, which divide their parent.
+    /// Children come in pairs of neighbouring ids, adopted ones in pairs, which divide their parent.
     fn check_pair(&mut self, audit: &mut Audit<'_>, row: &Row, parent: &Row, birth: Option<&Birth>) {
         let (core, whole, id, parent_id) = (&row.core, &parent.core, row.core.id, parent.core.id);
-        let first = self.first.take_if(|first| first.parent == parent_id && first.id + 1 == id);
+        let is_adopted = birth.is_some_and(|birth| birth.is_adopted);
+        let first = if is_adopted {
+            self.adopted.remove(&parent_id)
+        } else {
+            self.first.take_if(|first| first.parent == parent_id && first.id + 1 == id)
+        };
         let Some(first) = first else {
             self.close_pair(audit);
             if parent.status != status::SPLIT {
@@ -133,7 +148,12 @@ impl<'s> Family<'s> {
             if core.first != whole.first || core.last >= whole.last {
                 find_division(audit, row, parent, "the first part of");
             }
-            self.first = Some(First { id, parent: parent_id, last: core.last });
+            let first = First { id, parent: parent_id, last: core.last };
+            if is_adopted {
+                self.adopted.insert(parent_id, first);
+            } else {
+                self.first = Some(first);
+            }
             return;
         };
         self.pairs += 1;
@@ -145,8 +165,9 @@ impl<'s> Family<'s> {
         } else if core.first != first.last + 1 || core.last != whole.last {
             find_division(audit, row, parent, "the rest of");
         }
-        let is_alike =
-            |birth: &Birth| birth.account == parent.account && birth.is_cancelled == parent.beneficiary.is_some();
+        let is_alike = |birth: &Birth| {
+            birth.is_adopted || (birth.account == parent.account && birth.is_cancelled == parent.beneficiary.is_some())
+        };
         if birth.is_some_and(|birth| !is_alike(birth)) {
             audit.find(FindingKind::ChildDiffers, Noun::Bundle, id, None, || {
                 let account = shown(birth.map(|birth| birth.account));
@@ -162,10 +183,14 @@ impl<'s> Family<'s> {
     /// A first child that had no second.
     fn close_pair(&mut self, audit: &mut Audit<'_>) {
         let Some(First { id, parent, .. }) = self.first.take() else { return };
-        audit.find(FindingKind::SplitWrong, Noun::Bundle, id, None, || {
-            format!("bundle {id} is a child of bundle {parent}; the other child does not follow it")
-        });
+        find_single(audit, id, parent);
     }
+}
+
+fn find_single(audit: &mut Audit<'_>, id: i64, parent: i64) {
+    audit.find(FindingKind::SplitWrong, Noun::Bundle, id, None, || {
+        format!("bundle {id} is a child of bundle {parent}; the other child does not follow it")
+    });
 }
 
 fn find_division(audit: &mut Audit<'_>, row: &Row, parent: &Row, which: &str) {

@@ -9,11 +9,14 @@ use crate::report::{Audit, FindingKind, Noun, at, hex, shown};
 use crate::rows::Event;
 use crate::rules::{CREATE, kind, moves_from, needs_unexpired, status};
 use crate::seal::{Hash, Preimage, Salt, text_hash};
+use crate::world::World;
 
 /// What a bundle was created with, as far as its parent must be like it.
 pub(super) struct Birth {
     pub(super) account: i64,
     pub(super) is_cancelled: bool,
+    /// By an import, which brings its id and its range.
+    pub(super) is_adopted: bool,
 }
 
 /// Free text as an event holds it.
@@ -75,15 +78,16 @@ pub(super) struct Folds<'r> {
     births: Vec<Option<Birth>>,
     /// The id after the last that there is.
     next: &'r mut i64,
+    world: &'r World,
     current: Option<Fold>,
     odd_moves: Vec<OddMove>,
     buffer: Preimage,
 }
 
 impl<'r> Folds<'r> {
-    pub(super) fn new(rows: &'r [(Row, Option<i64>)], next: &'r mut i64) -> Self {
+    pub(super) fn new(rows: &'r [(Row, Option<i64>)], next: &'r mut i64, world: &'r World) -> Self {
         let births = Vec::with_capacity(rows.len());
-        Self { rows, births, next, current: None, odd_moves: Vec::new(), buffer: Preimage::default() }
+        Self { rows, births, next, world, current: None, odd_moves: Vec::new(), buffer: Preimage::default() }
     }
 
     pub(super) fn event(&mut self, audit: &mut Audit<'_>, event: &Event<'_>) {
@@ -93,7 +97,10 @@ impl<'r> Folds<'r> {
             self.close(audit);
         }
         match (&mut self.current, event.change == CREATE) {
-            (None, true) => self.current = Fold::created(event, &after).ok(),
+            (None, true) => {
+                let is_adopted = self.world.imports.contains(&event.action_id);
+                self.current = Fold::created(event, &after, is_adopted).ok();
+            }
             (Some(fold), false) => {
                 let _told: Result<(), Fault> = fold.change(audit, &mut self.odd_moves, event, &before, &after);
             }
@@ -121,6 +128,10 @@ impl<'r> Folds<'r> {
     fn close(&mut self, audit: &mut Audit<'_>) {
         let Some(fold) = self.current.take() else { return };
         self.pass_rows(audit, fold.id);
+        if fold.birth.is_adopted {
+            // the counter jumped to the id that it brought
+            *self.next = fold.id.max(*self.next);
+        }
         note_hole(audit, self.next, fold.id);
         let row = self.rows.get(self.births.len()).filter(|(row, _)| row.core.id == fold.id);
         let Some((row, _)) = row else {
@@ -146,7 +157,7 @@ impl<'r> Folds<'r> {
 }
 
 impl Fold {
-    fn created(event: &Event<'_>, after: &Fields<'_>) -> Result<Self, Fault> {
+    fn created(event: &Event<'_>, after: &Fields<'_>, is_adopted: bool) -> Result<Self, Fault> {
         let mut fixed = [None; 9];
         for (value, (tag, _)) in fixed.iter_mut().zip(FIXED) {
             *value = after.integer(tag)?;
@@ -154,7 +165,7 @@ impl Fold {
         let account = after.integer(tag::ACCOUNT)?.unwrap_or(0);
         let mut fold = Self {
             id: event.entity_id,
-            birth: Birth { account, is_cancelled: after.has(tag::BENEFICIARY) },
+            birth: Birth { account, is_cancelled: after.has(tag::BENEFICIARY), is_adopted },
             account,
             status: after.integer(tag::STATUS)?.unwrap_or(0),
             beneficiary: None,

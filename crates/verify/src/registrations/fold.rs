@@ -6,8 +6,9 @@ use super::tables::{Column, Form, Table};
 use crate::decode::{Fault, Fields, TAG_MAX};
 use crate::report::{Audit, FindingKind, at, hex, shown};
 use crate::rows::{self, Event, Window, number, optional_number};
-use crate::rules::{CREATE, DELETE};
+use crate::rules::{CREATE, DELETE, entity};
 use crate::seal::{Hash, Preimage, Salt, text_hash};
+use crate::world::World;
 use db::{Connection, Result, Row as DbRow};
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ struct State {
     fields: [Option<Field>; 16],
     is_created: bool,
     is_deleted: bool,
+    /// By an import: the counter jumped to its id.
+    brings_id: bool,
     last_event: i64,
 }
 
@@ -45,6 +48,7 @@ struct Row {
 pub(super) fn check(
     connection: &mut Connection,
     audit: &mut Audit<'_>,
+    world: &World,
     table: &Table,
     window: Window,
     next: &mut i64,
@@ -57,6 +61,7 @@ pub(super) fn check(
             fields: [None; 16],
             is_created: false,
             is_deleted: false,
+            brings_id: table.entity != entity::ATTRIBUTES && world.imports.contains(&event.action_id),
             last_event: event.number,
         });
         // what cannot be read was told with the log
@@ -67,7 +72,8 @@ pub(super) fn check(
     loop {
         let ids = rows.peek().map(|row| row.id).into_iter().chain(states.keys().next().copied());
         let Some(id) = ids.min() else { return Ok(count) };
-        if id > *next {
+        let brings_id = states.get(&id).is_some_and(|state| state.brings_id);
+        if id > *next && !brings_id {
             audit.find(FindingKind::IdMissing, table.noun, *next, None, || {
                 format!("there are no ids {next} to {}, neither in the table nor in the log", id - 1)
             });

@@ -8,4 +8,5 @@ mod corrections;
 mod damaged;
 mod forged;
 mod ledger;
+mod seed;
 mod statements;

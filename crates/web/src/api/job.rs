@@ -58,6 +58,8 @@ pub(super) struct JobBody {
 enum JobKindWord {
     Issue,
     Readings,
+    /// The import of a demonstration registry's database, by the operator.
+    Seed,
 }
 
 /// How far a job is. An interrupted one ended because its input did.
@@ -98,6 +100,7 @@ impl From<JobView> for JobBody {
             kind: match job.kind {
                 JobKind::Issue => JobKindWord::Issue,
                 JobKind::Readings => JobKindWord::Readings,
+                JobKind::Seed => JobKindWord::Seed,
             },
             user_id: job.user_id.0,
             state: match job.state {
