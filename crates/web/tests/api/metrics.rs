@@ -1,7 +1,7 @@
 //! `/metrics`
 
 use crate::{Market, app, assert_problem};
-use domain::Role;
+use domain::{Role, Scope, Scopes};
 use serde_json::json;
 use testkit::ENGINES;
 use testkit::http::Client;
@@ -74,4 +74,19 @@ fn the_machine_itself_may_read_the_metrics_and_from_afar_who_operates_it() {
     afar(&app.with_user(&[Role::RegistryAdministrator], &[])).get("/metrics").expect(200);
     let proxied = app.anonymous().with_header("forwarded", "for=192.0.2.7").get("/metrics");
     assert_problem(&proxied, 401, "no_token");
+}
+
+#[test]
+fn a_key_reads_the_metrics_with_its_scope_and_its_owners_role() {
+    let app = app();
+    let key = |role: Role, scope: Scope| {
+        let owner = app.with_user(&[role], &[]);
+        let registry = &app.testkit.registry;
+        let caller = registry.authenticate(owner.token()).unwrap();
+        let made = registry.create_api_key(&caller, "prometheus", None, Scopes::of(&[scope])).unwrap();
+        afar(&app.anonymous().with_token(&made.secret))
+    };
+    key(Role::RegistryAdministrator, Scope::Metrics).get("/metrics").expect(200);
+    assert_problem(&key(Role::RegistryAdministrator, Scope::Read).get("/metrics"), 403, "scope_missing");
+    assert_problem(&key(Role::Auditor, Scope::Metrics).get("/metrics"), 403, "forbidden");
 }

@@ -1,13 +1,15 @@
 //! `/event/stream`: a client that reads while things happen.
 
 use crate::{Market, app, assert_faults, assert_problem};
-use app::Registry;
-use domain::Role;
-use jiff::SignedDuration;
+use app::{Credentials, Registry};
+use domain::{Interval, Role, Scope, Scopes};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::Duration;
 use testkit::http::{Client, TestApp};
-use testkit::{ENGINES, Engine, TestRegistry, until};
+use testkit::{ENGINES, Engine, TestRegistry, at, until};
 use web::Limits;
 
 const STREAMS_MAX: usize = 8;
@@ -162,4 +164,45 @@ fn what_another_process_writes_is_told_too() {
         assert_eq!(stream.next_event().unwrap()["entity_name"], "User");
         beside.close();
     }
+}
+
+#[test]
+fn a_stream_of_a_key_ends_with_the_key() {
+    let app = app();
+    let registry = &app.testkit.registry;
+    let owner = app.with_user(&[Role::Auditor], &[]);
+    let caller = registry.authenticate(owner.token()).unwrap();
+    let made = registry.create_api_key(&caller, "follower", None, Scopes::of(&[Scope::Read])).unwrap();
+    let mut stream = app.anonymous().with_token(&made.secret).follow("/event/stream").ok().unwrap();
+    stream.next_sent().unwrap();
+    registry.delete_api_key(&caller, made.key.id).unwrap();
+    while stream.next_sent().is_some() {}
+}
+
+#[test]
+fn a_client_that_does_not_read_its_stream_is_dropped() {
+    // Beyond what the system holds of a connection for either end.
+    const READINGS: i64 = 100_000;
+    let limits = Limits { connections_max: 1, write_idle: Duration::from_millis(200), ..Limits::default() };
+    let app = TestApp::with(TestRegistry::on(Engine::Sqlite), limits);
+    let kit = &app.testkit;
+    let device = kit.device("turbine", kit.account("a"));
+    let minutes = |from: Timestamp| {
+        (0..).map(move |minute| {
+            let start = from + SignedDuration::from_mins(minute);
+            Interval::new(start, start + SignedDuration::from_mins(1)).unwrap()
+        })
+    };
+    kit.readings(device, minutes(at("2025-06-01T00:00:00Z")).take(usize::try_from(READINGS).unwrap()), 10);
+    let name = "deaf@example.org";
+    let roles = domain::Roles::of(&[Role::Auditor]);
+    kit.registry.create_user_as_operator(name, name, roles, None, &[], "a long password").unwrap();
+    let credentials =
+        Credentials { name: name.to_owned(), password: "a long password".to_owned(), address: String::new() };
+    let token = kit.registry.sign_in(&credentials).ok().unwrap().token;
+    let mut deaf = TcpStream::connect(app.address()).unwrap();
+    let request = format!("GET /event/stream?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    deaf.write_all(request.as_bytes()).unwrap();
+    // Answered once the only place is free, which is once the deaf client is given up.
+    app.anonymous().get("/health/live").expect(200);
 }
