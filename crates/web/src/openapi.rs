@@ -101,7 +101,10 @@ fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = (&'s
 /// A token is good for everything; for a key the table of scopes decides.
 fn say_which_scope(operation: &mut Operation, needed: Needed) {
     let nothing: [&str; 0] = [];
-    let mut security = vec![SecurityRequirement::new(TOKEN, nothing)];
+    let may_be_left_out = |all: &Vec<SecurityRequirement>| all.contains(&SecurityRequirement::default());
+    let is_optional = operation.security.as_ref().is_some_and(may_be_left_out);
+    let mut security = if is_optional { vec![SecurityRequirement::default()] } else { Vec::new() };
+    security.push(SecurityRequirement::new(TOKEN, nothing));
     let about = match needed {
         Needed::Scope(scope) => {
             security.push(SecurityRequirement::new(API_KEY, [scope.name()]));

@@ -67,6 +67,9 @@ fn requests_are_counted_by_route_and_the_ledger_by_its_own_counters() {
 fn the_machine_itself_may_read_the_metrics_and_from_afar_who_operates_it() {
     let app = app();
     app.anonymous().get("/metrics").expect(200);
+    let document = app.anonymous().get("/openapi.json").expect(200).json;
+    let security = &document["paths"]["/metrics"]["get"]["security"];
+    assert_eq!(*security, json!([{}, {"bearer": []}, {"api_key": ["metrics"]}]), "a token may be left out");
     assert_problem(&afar(&app.anonymous()).get("/metrics"), 401, "no_token");
     for role in [Role::GcIssuer, Role::Auditor, Role::TradingUser] {
         assert_problem(&afar(&app.with_user(&[role], &[])).get("/metrics"), 403, "forbidden");
