@@ -145,7 +145,8 @@ impl Key for JobId {
     }
 }
 
-const KINDS: &[(JobKind, &str)] = &[(JobKind::Issue, "issue"), (JobKind::Readings, "readings")];
+const KINDS: &[(JobKind, &str)] =
+    &[(JobKind::Issue, "issue"), (JobKind::Readings, "readings"), (JobKind::Seed, "seed")];
 const STATES: &[(JobState, &str)] = &[
     (JobState::Running, "running"),
     (JobState::Done, "done"),
