@@ -231,6 +231,37 @@ def readings_fields(readings, source):
     return integers(1, flat) + integer(2, source)
 
 
+def order_fields(salt, order):
+    """The fields of a recurring order, in the order of their tags."""
+    texts = {4: "beneficiary", 6: "purpose"}
+    numbers = {
+        1: "kind",
+        2: "source_id",
+        3: "target_id",
+        5: "beneficiary_account_id",
+        7: "first_at",
+        8: "period_unit",
+        9: "period_quantity",
+        10: "runs",
+        11: "device_id",
+        12: "energy_source",
+        13: "quantity",
+        14: "share",
+        15: "state",
+        16: "ordered_by",
+        17: "created_at",
+        18: "next_due_at",
+        19: "runs_done",
+    }
+    out = b""
+    for tag in range(1, 20):
+        if tag in texts and order[texts[tag]] is not None:
+            out += hashed(tag, salt, order[texts[tag]])
+        if tag in numbers and order[numbers[tag]] is not None:
+            out += integer(tag, order[numbers[tag]])
+    return out
+
+
 # Inputs
 
 HOUR = 3_600_000_000
@@ -285,8 +316,46 @@ READINGS = [
     {"device_id": 300, "start": -HOUR, "end": 0, "energy_wh": -128, "gross_net": 1, "quality": 3},
 ]
 
+# An eighth of each bundle, every two weeks until it is ended.
+ORDER = {
+    "id": 3,
+    "kind": 2,
+    "source_id": 5,
+    "target_id": None,
+    "beneficiary": "Bäckerei Sauer",
+    "beneficiary_account_id": 200,
+    "purpose": "bread",
+    "first_at": NOON,
+    "period_unit": 2,
+    "period_quantity": 2,
+    "runs": None,
+    "device_id": 7,
+    "energy_source": None,
+    "quantity": None,
+    "share": 125_000_000_000_000_000,
+    "state": 1,
+    "ordered_by": 3,
+    "created_at": NOON - HOUR,
+    "next_due_at": NOON,
+    "runs_done": 0,
+}
+NOTHING = dict.fromkeys(("beneficiary", "beneficiary_account_id", "purpose", "device_id", "share"))
+# 1,000 Wh of wind a month, twelve times.
+TRANSFER_ORDER = {
+    **ORDER,
+    **NOTHING,
+    "id": 4,
+    "kind": 1,
+    "target_id": 12,
+    "period_unit": 3,
+    "period_quantity": 1,
+    "runs": 12,
+    "energy_source": 2,
+    "quantity": 1_000,
+}
+
 CREATE, UPDATE = 1, 2
-MEASUREMENT, BUNDLE_ENTITY = 4, 5
+MEASUREMENT, BUNDLE_ENTITY, ORDER_ENTITY = 4, 5, 9
 
 
 def mutable(account_id, status, cancellation=None):
@@ -317,6 +386,13 @@ def events():
     yield change("bundle claimed", 6, 41, mutable(5, 2, CANCELLATION), mutable(5, 3, CANCELLATION))
     yield create("child of a split created", 7, CHILD)
     yield "reading superseded", MEASUREMENT, 130, UPDATE, salt_of(8), {"id": 130, "by": 255}, b"", integer(3, 255)
+    for number, order in ((9, ORDER), (10, TRANSFER_ORDER)):
+        salt = salt_of(number)
+        fields = order_fields(salt, order)
+        yield "recurring order placed", ORDER_ENTITY, order["id"], CREATE, salt, {"order": order}, b"", fields
+    ended = {"order_id": 3, "state": 1, "next_due_at": NOON}
+    before = integer(15, 1) + integer(18, NOON)
+    yield "recurring order ended", ORDER_ENTITY, 3, UPDATE, salt_of(11), ended, before, integer(15, 3)
 
 
 def vectors():

@@ -28,7 +28,7 @@ pub const REJECTED_KEPT_DAYS: i64 = 90;
 const PAGE_EVENTS_MAX: i64 = 20_000;
 
 /// Kinds of which refusals are kept.
-const REJECTED_KINDS: [ActionKind; 9] = [
+const REJECTED_KINDS: [ActionKind; 11] = [
     ActionKind::Transfer,
     ActionKind::Cancel,
     ActionKind::Claim,
@@ -38,6 +38,8 @@ const REJECTED_KINDS: [ActionKind; 9] = [
     ActionKind::Withdraw,
     ActionKind::UpdateMutables,
     ActionKind::CreateBundle,
+    ActionKind::RecurringTransfer,
+    ActionKind::RecurringCancel,
 ];
 
 /// An action that was carried out, as the caller may see it.

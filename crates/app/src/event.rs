@@ -9,7 +9,7 @@ use crate::{Caller, Error, Registry};
 use domain::event::decode::{self, Field, FieldValue};
 use domain::event::{Entity, EventType, bundle_tag};
 use domain::seal::{Hash, Salt};
-use domain::{AccountId, ActionId, ActionKind, BundleId, DeviceId, EventNumber, Refusal};
+use domain::{AccountId, ActionId, ActionKind, BundleId, DeviceId, EventNumber, RecurringOrderId, Refusal};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use store::Connection;
@@ -195,6 +195,10 @@ fn readable(tx: &mut Connection, sight: &Sight, entity: Entity, ids: &[i64]) -> 
         Entity::Device if sight.is_every_device => ids.to_vec(),
         Entity::Device => store::device::of_accounts(tx, ids, &accounts)?.into_iter().map(|DeviceId(id)| id).collect(),
         Entity::Bundle => store::bundle::of_accounts(tx, ids, &accounts)?.into_iter().map(|BundleId(id)| id).collect(),
+        Entity::RecurringOrder => {
+            let found = store::recurring_order::of_accounts(tx, ids, &accounts)?;
+            found.into_iter().map(|RecurringOrderId(id)| id).collect()
+        }
         // What the issuing body states under its own name is everybody's.
         Entity::Metadata => ids.to_vec(),
         Entity::Measurement | Entity::Organisation | Entity::Attributes => Vec::new(),

@@ -21,6 +21,7 @@ mod measure;
 mod measurement;
 mod organisation;
 mod page;
+mod recurring_order;
 mod register;
 mod registry;
 mod seed;

@@ -69,7 +69,9 @@ impl Work {
                 | Command::CreateDevice(_)
                 | Command::ApproveDevice(_)
                 | Command::CreateMetadata(_)
-                | Command::CreateBundle(_) => 1,
+                | Command::CreateBundle(_)
+                | Command::PlaceOrder(_)
+                | Command::EndOrder(_) => 1,
             },
         }
     }

@@ -496,6 +496,7 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         Command::Bundles(action) => Some(action.source),
         Command::UpdateWhitelist(update) => Some(update.account_id),
         Command::CreateDevice(device) => Some(device.account_id),
+        Command::PlaceOrder(terms) => Some(terms.source),
         Command::CreateUser(_)
         | Command::CreateOrganisation(_)
         | Command::CreateAccount(_)
@@ -504,7 +505,8 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         | Command::SubmitReadings(_)
         | Command::Issue(_)
         | Command::CreateBundle(_)
-        | Command::ImportSeed(_) => None,
+        | Command::ImportSeed(_)
+        | Command::EndOrder(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@ mod create_bundle;
 mod issue;
 mod lock;
 mod readings;
+mod recurring_order;
 mod register;
 mod reserve;
 mod seed;
@@ -26,9 +27,10 @@ pub use seed::{Adopted, ImportSeed, SEED_ROWS_MAX, SeedBundle, SeedDevice, SeedF
 pub use selection::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed, Portion};
 
 use crate::device::vocabulary;
+use crate::recurring_order::{OrderKind, OrderTerms};
 use crate::{
     AccountId, Actor, Changes, DeviceId, MetadataDescription, MetadataId, OrganisationDescription, OrganisationId,
-    Ratio, Refusal, State, UserId, WattHours,
+    Ratio, RecurringOrder, RecurringOrderId, Refusal, State, UserId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,8 @@ vocabulary! {
         Unlock = 15 "unlock", Withdraw = 16 "withdraw",
         CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
         ImportSeed = 34 "import_seed",
+        RecurringTransfer = 31 "recurring_transfer", RecurringCancel = 32 "recurring_cancel",
+        EndOrder = 33 "end_recurring",
     }
 }
 
@@ -61,6 +65,8 @@ pub enum Command {
     CreateBundle(CreateBundle),
     Bundles(BundleAction),
     ImportSeed(ImportSeed),
+    PlaceOrder(OrderTerms),
+    EndOrder(RecurringOrderId),
 }
 
 impl Command {
@@ -77,6 +83,11 @@ impl Command {
             Self::Issue(_) => ActionKind::Issue,
             Self::CreateBundle(_) => ActionKind::CreateBundle,
             Self::ImportSeed(_) => ActionKind::ImportSeed,
+            Self::PlaceOrder(terms) => match terms.deed.kind() {
+                OrderKind::Transfer => ActionKind::RecurringTransfer,
+                OrderKind::Cancel => ActionKind::RecurringCancel,
+            },
+            Self::EndOrder(_) => ActionKind::EndOrder,
             Self::Bundles(action) => match action.deed {
                 Deed::Transfer { .. } => ActionKind::Transfer,
                 Deed::Cancel { .. } => ActionKind::Cancel,
@@ -103,6 +114,8 @@ pub enum Outcome {
     Issue(IssueOutcome),
     Created(Box<CreatedBundle>),
     Seed(SeedOutcome),
+    /// The order as it is afterwards.
+    Order(Box<RecurringOrder>),
     /// Every bundle made or changed, and the energy that was acted on, without remainders.
     Bundles {
         result: Vec<BundleResult>,
@@ -148,6 +161,8 @@ pub fn decide(
         Command::CreateBundle(statement) => create_bundle::decide(state, actor, statement, now, rules),
         Command::Bundles(action) => selection::decide(state, actor, action, now),
         Command::ImportSeed(rows) => seed::decide(state, actor, rows, now, rules),
+        Command::PlaceOrder(terms) => recurring_order::place(state, actor, terms, now),
+        Command::EndOrder(id) => recurring_order::end(state, actor, *id),
     }
 }
 

@@ -83,6 +83,21 @@ impl Ratio {
         Ok(Self { numerator, scale })
     }
 
+    /// The same in steps of 10^-18; `None` above about 18.
+    pub fn quintillionths(self) -> Option<u64> {
+        let missing = 10_u64.checked_pow(18_u32.checked_sub(self.scale)?)?;
+        self.numerator.checked_mul(missing)
+    }
+
+    /// What [`quintillionths`](Self::quintillionths) says, as it was.
+    pub fn from_quintillionths(steps: u64) -> Self {
+        let (mut numerator, mut scale) = (steps, 18);
+        while scale > 0 && numerator % 10 == 0 {
+            (numerator, scale) = (numerator / 10, scale - 1);
+        }
+        Self { numerator, scale }
+    }
+
     pub fn is_zero(self) -> bool {
         self.numerator == 0
     }
@@ -162,6 +177,16 @@ mod tests {
         assert_eq!(share.of(WattHours(100)), Some(WattHours(29)));
         assert_eq!(Ratio::ONE.of(WattHours(u64::MAX)), Some(WattHours(u64::MAX)));
         assert_eq!(Ratio::parse("0.005").unwrap().of(WattHours(100)), Some(WattHours(0)));
+    }
+
+    #[test]
+    fn a_share_reads_back_from_whole_steps() {
+        for text in ["0.29", "1", "0.000000000000000001", "0.5", "0.123456789012345678"] {
+            let share = Ratio::parse(text).unwrap();
+            assert_eq!(share.quintillionths().map(Ratio::from_quintillionths), Some(share), "{text}");
+        }
+        assert_eq!(Ratio::parse("0.25").unwrap().quintillionths(), Some(250_000_000_000_000_000));
+        assert_eq!(Ratio::parse("19").unwrap().quintillionths(), None);
     }
 
     #[test]

@@ -10,10 +10,11 @@ pub mod decode;
 use crate::action::Adopted;
 use crate::bundle::Mutable;
 use crate::device::vocabulary;
+use crate::recurring_order::{OrderDeed, OrderState};
 use crate::seal::{self, Salt};
 use crate::{
-    Account, Bundle, CertificateAttributes, Change, Device, IssuanceMetadata, Organisation, Reading, ReadingSource,
-    User,
+    Account, Bundle, CertificateAttributes, Change, Device, EnergySource, IssuanceMetadata, Organisation, Portion,
+    Reading, ReadingSource, RecurringOrder, User,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ vocabulary! {
     Entity {
         User = 1 "User", Account = 2 "Account", Device = 3 "Device", Measurement = 4 "MeasurementReport",
         Bundle = 5 "GranularCertificateBundle", Metadata = 6 "IssuanceMetaData", Organisation = 7 "Organisation",
-        Attributes = 8 "CertificateAttributes",
+        Attributes = 8 "CertificateAttributes", RecurringOrder = 9 "RecurringOrder",
     }
 }
 
@@ -72,6 +73,18 @@ impl Fields<'_> {
 
     fn instant(&mut self, tag: u8, at: Timestamp) {
         self.integer(tag, at.as_microsecond());
+    }
+
+    fn optional_instant(&mut self, tag: u8, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            self.instant(tag, at);
+        }
+    }
+
+    fn optional_integer(&mut self, tag: u8, value: Option<i64>) {
+        if let Some(value) = value {
+            self.integer(tag, value);
+        }
     }
 
     fn text(&mut self, tag: u8, text: &str) {
@@ -167,6 +180,15 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
         Change::ReadingSuperseded { id, by } => {
             let after = fields(salt, |f| f.integer(measurement_tag::SUPERSEDED_BY, by.0));
             updated(Entity::Measurement, id.0, Vec::new(), after)
+        }
+        Change::OrderPlaced(order) => created(Entity::RecurringOrder, order.id.0, salt, |f| order_fields(f, order)),
+        Change::OrderEnded { id, state, next_due_at } => {
+            let before = fields(salt, |f| {
+                f.integer(order_tag::STATE, state.code());
+                f.optional_instant(order_tag::NEXT_DUE_AT, *next_due_at);
+            });
+            let after = fields(salt, |f| f.integer(order_tag::STATE, OrderState::Ended.code()));
+            updated(Entity::RecurringOrder, id.0, before, after)
         }
         Change::BundleCreated(bundle) => created(Entity::Bundle, bundle.id.0, salt, |f| bundle_fields(f, bundle)),
         Change::Adopted(adopted) => body_of_adopted(adopted, salt),
@@ -360,6 +382,64 @@ fn readings_fields(f: &mut Fields<'_>, readings: &[Reading], source: ReadingSour
     });
     f.list(measurement_tag::READINGS, flat);
     f.integer(measurement_tag::SOURCE, source.code());
+}
+
+/// Tags of a recurring order's fields.
+pub mod order_tag {
+    pub const KIND: u8 = 1;
+    pub const SOURCE_ID: u8 = 2;
+    pub const TARGET_ID: u8 = 3;
+    pub const BENEFICIARY: u8 = 4;
+    pub const BENEFICIARY_ACCOUNT_ID: u8 = 5;
+    pub const PURPOSE: u8 = 6;
+    pub const FIRST_AT: u8 = 7;
+    pub const PERIOD_UNIT: u8 = 8;
+    pub const PERIOD_QUANTITY: u8 = 9;
+    /// How many runs, if that was said.
+    pub const RUNS: u8 = 10;
+    pub const DEVICE_ID: u8 = 11;
+    pub const ENERGY_SOURCE: u8 = 12;
+    /// Wh at each run.
+    pub const QUANTITY: u8 = 13;
+    /// Share of each bundle, in steps of 10^-18.
+    pub const SHARE: u8 = 14;
+    pub const STATE: u8 = 15;
+    pub const ORDERED_BY: u8 = 16;
+    pub const CREATED_AT: u8 = 17;
+    pub const NEXT_DUE_AT: u8 = 18;
+    pub const RUNS_DONE: u8 = 19;
+}
+
+fn order_fields(f: &mut Fields<'_>, order: &RecurringOrder) {
+    let terms = &order.terms;
+    f.integer(order_tag::KIND, terms.deed.kind().code());
+    f.integer(order_tag::SOURCE_ID, terms.source.0);
+    match &terms.deed {
+        OrderDeed::Transfer { target } => f.integer(order_tag::TARGET_ID, target.0),
+        OrderDeed::Cancel { beneficiary, beneficiary_account, purpose } => {
+            f.optional_text(order_tag::BENEFICIARY, beneficiary.as_deref());
+            f.optional_integer(order_tag::BENEFICIARY_ACCOUNT_ID, beneficiary_account.map(|id| id.0));
+            f.optional_text(order_tag::PURPOSE, purpose.as_deref());
+        }
+    }
+    f.instant(order_tag::FIRST_AT, terms.schedule.first_at);
+    f.integer(order_tag::PERIOD_UNIT, terms.schedule.unit.code());
+    f.integer(order_tag::PERIOD_QUANTITY, terms.schedule.every.into());
+    f.optional_integer(order_tag::RUNS, terms.schedule.runs.map(i64::from));
+    f.optional_integer(order_tag::DEVICE_ID, terms.device.map(|id| id.0));
+    f.optional_integer(order_tag::ENERGY_SOURCE, terms.energy_source.map(EnergySource::code));
+    match terms.portion {
+        Portion::Whole => {}
+        Portion::Quantity(quantity) => f.count(order_tag::QUANTITY, quantity.0),
+        Portion::Share(share) => {
+            f.count(order_tag::SHARE, share.quintillionths().expect("a share is at most 1"));
+        }
+    }
+    f.integer(order_tag::STATE, order.state.code());
+    f.integer(order_tag::ORDERED_BY, order.ordered_by);
+    f.instant(order_tag::CREATED_AT, order.created_at);
+    f.optional_instant(order_tag::NEXT_DUE_AT, order.next_due_at);
+    f.integer(order_tag::RUNS_DONE, order.runs_done.into());
 }
 
 /// Tags of a bundle's fields.

@@ -51,6 +51,8 @@ id! {
     JobId,
     /// A key with which a program calls on behalf of a user.
     ApiKeyId,
+    /// Something to be done again and again.
+    RecurringOrderId,
     /// An event's place in the log, from 1, without gaps.
     EventNumber,
 }

@@ -17,6 +17,7 @@ pub mod measurement;
 pub mod metadata;
 pub mod organisation;
 pub mod range;
+pub mod recurring_order;
 pub mod refusal;
 pub mod seal;
 pub mod state;
@@ -33,12 +34,13 @@ pub use device::{Device, DeviceDescription, DeviceKind, EnergyCarrier, EnergySou
 pub use energy::{Ratio, WattHours};
 pub use id::{
     AccountId, ActionId, ApiKeyId, AttributesId, BundleId, DeviceId, EventNumber, JobId, MeasurementId, MetadataId,
-    OrganisationId, RejectedActionId, UserId,
+    OrganisationId, RecurringOrderId, RejectedActionId, UserId,
 };
 pub use measurement::{GrossNet, Measurement, Quality, Reading, ReadingSource};
 pub use metadata::{CertificateAttributes, IssuanceMetadata, MetadataDescription};
 pub use organisation::{Organisation, OrganisationDescription};
 pub use range::CertificateRange;
+pub use recurring_order::{RecurringOrder, Schedule};
 pub use refusal::{ReadingRefusal, Refusal, SeedRefusal};
 pub use state::{Change, Changes, NextIds, State};
 pub use time::Interval;

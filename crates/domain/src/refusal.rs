@@ -1,6 +1,9 @@
 //! Why a rule says no. A closed list; each refusal carries the numbers its reader needs, and no HTTP.
 
-use crate::{AccountId, BundleId, BundleStatus, DeviceId, Interval, MetadataId, OrganisationId, UserId, WattHours};
+use crate::{
+    AccountId, BundleId, BundleStatus, DeviceId, Interval, MetadataId, OrganisationId, RecurringOrderId, UserId,
+    WattHours,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -61,6 +64,11 @@ pub enum Refusal {
     /// The registry assigns it; a statement can only repeat it.
     #[error("{member} must be {expected}")]
     StatementDiffers { member: &'static str, expected: String },
+    /// Also where the order is not the caller's.
+    #[error("Recurring order with id {order_id} not found")]
+    OrderMissing { order_id: RecurringOrderId },
+    #[error("The first date {first_at} has passed; it must be at or after {earliest}")]
+    DatePassed { first_at: Timestamp, earliest: Timestamp },
     #[error("Neither an account nor a status is stated")]
     NothingStated,
     #[error("A correction cannot make a bundle {status}")]

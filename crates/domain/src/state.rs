@@ -7,7 +7,8 @@ use crate::action::Adopted;
 use crate::{
     Account, AccountId, ActionId, Actor, AttributesId, Bundle, BundleId, Capability, CertificateAttributes, Device,
     DeviceId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation, OrganisationId, Reading,
-    ReadingSource, Refusal, User, UserId, WattHours, bundle::Mutable,
+    ReadingSource, RecurringOrder, RecurringOrderId, Refusal, User, UserId, WattHours, bundle::Mutable,
+    recurring_order::OrderState,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,6 +25,7 @@ pub struct NextIds {
     pub attributes: AttributesId,
     pub bundle: BundleId,
     pub action: ActionId,
+    pub recurring_order: RecurringOrderId,
 }
 
 impl Default for NextIds {
@@ -38,6 +40,7 @@ impl Default for NextIds {
             attributes: AttributesId(1),
             bundle: BundleId(1),
             action: ActionId(1),
+            recurring_order: RecurringOrderId(1),
         }
     }
 }
@@ -79,6 +82,13 @@ pub enum Change {
         id: MeasurementId,
         by: MeasurementId,
     },
+    OrderPlaced(RecurringOrder),
+    OrderEnded {
+        id: RecurringOrderId,
+        /// As they were.
+        state: OrderState,
+        next_due_at: Option<Timestamp>,
+    },
     BundleCreated(Bundle),
     BundleChanged {
         id: BundleId,
@@ -105,6 +115,8 @@ impl Change {
             | Self::AttributesCreated(_)
             | Self::ReadingsAccepted { .. }
             | Self::ReadingSuperseded { .. }
+            | Self::OrderPlaced(_)
+            | Self::OrderEnded { .. }
             | Self::BundleCreated(_)
             | Self::BundleChanged { .. }
             | Self::Adopted(_) => None,
@@ -149,6 +161,7 @@ pub struct State {
     pub metadata: HashMap<MetadataId, IssuanceMetadata>,
     /// Snapshots by device, version of the device, and metadata.
     pub attributes: HashMap<(DeviceId, i64, MetadataId), (AttributesId, [u8; 32])>,
+    pub recurring_orders: HashMap<RecurringOrderId, RecurringOrder>,
     /// Values of unique fields that are in use, by field.
     pub taken: HashSet<(&'static str, String)>,
     /// Current readings by device and start.
@@ -190,6 +203,14 @@ impl State {
                 let is_member = capability.account().is_some_and(|account| self.memberships.contains(&(id, account)));
                 !user.is_deleted && capability.granted(user.roles, is_member)
             }),
+        }
+    }
+
+    /// Whether `actor` belongs to an account, with whatever role.
+    pub fn is_member(&self, actor: Actor, account: AccountId) -> bool {
+        match actor {
+            Actor::Operator => true,
+            Actor::User(id) => self.memberships.contains(&(id, account)),
         }
     }
 
@@ -402,6 +423,15 @@ impl State {
                 self.next.attributes = attributes.id.next();
                 let key = (attributes.device_id, attributes.device_version, attributes.metadata_id);
                 self.attributes.insert(key, (attributes.id, attributes.hash));
+            }
+            Change::OrderPlaced(order) => {
+                assert_eq!(order.id, self.next.recurring_order, "ids of orders are serial");
+                self.next.recurring_order = order.id.next();
+                self.recurring_orders.insert(order.id, order.clone());
+            }
+            Change::OrderEnded { id, .. } => {
+                let order = self.recurring_orders.get_mut(id).expect("an order that ends was loaded");
+                (order.state, order.next_due_at) = (OrderState::Ended, None);
             }
             Change::DeviceApproved(_)
             | Change::ReadingsAccepted { .. }

@@ -5,11 +5,13 @@
 
 use domain::bundle::Mutable;
 use domain::event::{self, Entity, EventBody, EventType};
+use domain::recurring_order::{OrderDeed, OrderKind, OrderState, OrderTerms, PeriodUnit};
 use domain::seal::{self, Entry, Frontier, Hash, SealedAction};
 use domain::{
     AccountId, ActionId, ActionKind, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateAttributes,
     CertificateRange, Change, DeviceDescription, DeviceId, DeviceKind, EnergyCarrier, EnergySource, EventNumber,
-    GrossNet, Interval, MeasurementId, MetadataId, Quality, Reading, ReadingSource,
+    GrossNet, Interval, MeasurementId, MetadataId, Portion, Quality, Ratio, Reading, ReadingSource, RecurringOrder,
+    RecurringOrderId, Schedule, WattHours,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -136,10 +138,59 @@ fn attributes(value: &Value) -> CertificateAttributes {
     }
 }
 
+fn order(value: &Value) -> RecurringOrder {
+    let account = |member: &str| optional(&value[member], int).map(AccountId);
+    let small = |value: &Value| u32::try_from(int(value)).unwrap();
+    let deed = match OrderKind::from_code(int(&value["kind"])).unwrap() {
+        OrderKind::Transfer => OrderDeed::Transfer { target: account("target_id").unwrap() },
+        OrderKind::Cancel => OrderDeed::Cancel {
+            beneficiary: optional(&value["beneficiary"], text),
+            beneficiary_account: account("beneficiary_account_id"),
+            purpose: optional(&value["purpose"], text),
+        },
+    };
+    let portion = match (optional(&value["quantity"], count), optional(&value["share"], count)) {
+        (Some(quantity), _) => Portion::Quantity(WattHours(quantity)),
+        (None, Some(share)) => Portion::Share(Ratio::from_quintillionths(share)),
+        (None, None) => Portion::Whole,
+    };
+    RecurringOrder {
+        id: RecurringOrderId(int(&value["id"])),
+        terms: OrderTerms {
+            deed,
+            source: account("source_id").unwrap(),
+            schedule: Schedule {
+                first_at: instant(&value["first_at"]),
+                unit: PeriodUnit::from_code(int(&value["period_unit"])).unwrap(),
+                every: small(&value["period_quantity"]),
+                runs: optional(&value["runs"], small),
+            },
+            device: optional(&value["device_id"], int).map(DeviceId),
+            energy_source: optional(&value["energy_source"], int).and_then(EnergySource::from_code),
+            portion,
+        },
+        ordered_by: int(&value["ordered_by"]),
+        created_at: instant(&value["created_at"]),
+        state: OrderState::from_code(int(&value["state"])).unwrap(),
+        next_due_at: optional(&value["next_due_at"], instant),
+        runs_done: small(&value["runs_done"]),
+    }
+}
+
 /// The change that an event's input describes, known by its members.
 fn change(input: &Value) -> Change {
     if let Some(created) = input.get("bundle") {
         return Change::BundleCreated(bundle(created));
+    }
+    if let Some(placed) = input.get("order") {
+        return Change::OrderPlaced(order(placed));
+    }
+    if let Some(id) = input.get("order_id") {
+        return Change::OrderEnded {
+            id: RecurringOrderId(int(id)),
+            state: OrderState::from_code(int(&input["state"])).unwrap(),
+            next_due_at: optional(&input["next_due_at"], instant),
+        };
     }
     if let Some(id) = input.get("bundle_id") {
         return Change::BundleChanged {

@@ -2,10 +2,13 @@
 //!
 //! About six reads and six writes whatever the number of commands.
 
-use crate::{account, action, bundle, device, event, measurement, metadata, organisation, session, user};
+use crate::{
+    account, action, bundle, device, event, measurement, metadata, organisation, recurring_order, session, user,
+};
 use crate::{action::ActionRow, event::EventRow};
 use db::{Connection, Result};
 use domain::action::{Adopted, BundleAction, CreateBundle, Deed, ImportSeed, SeedFamily};
+use domain::recurring_order::{OrderDeed, OrderTerms};
 use domain::state::{ACCOUNT_NAME, METER_DATA_ID, ORGANISATION_NAME, PRIMARY_CONTACT};
 use domain::{Actor, Change, Command, DeviceId, GrossNet, NextIds, Quality, Reading, State};
 use jiff::Timestamp;
@@ -23,6 +26,7 @@ struct Named {
     issued_devices: Vec<i64>,
     metadata: Vec<i64>,
     bundles: Vec<i64>,
+    recurring_orders: Vec<i64>,
     contacts: Vec<String>,
     account_names: Vec<String>,
     organisation_names: Vec<String>,
@@ -70,6 +74,8 @@ impl Named {
                 self.issued_devices.push(statement.device_id.0);
             }
             Command::Bundles(action) => self.add_bundles(action),
+            Command::PlaceOrder(terms) => self.add_order(terms),
+            Command::EndOrder(id) => self.recurring_orders.push(id.0),
             Command::ImportSeed(rows) => self.add_seed(rows),
         }
     }
@@ -121,6 +127,18 @@ impl Named {
         }
     }
 
+    fn add_order(&mut self, terms: &OrderTerms) {
+        self.accounts.push(terms.source.0);
+        match &terms.deed {
+            OrderDeed::Transfer { target } => {
+                self.accounts.push(target.0);
+                self.receivers.push(target.0);
+                self.senders.push(terms.source.0);
+            }
+            OrderDeed::Cancel { beneficiary_account, .. } => self.accounts.extend(beneficiary_account.map(|id| id.0)),
+        }
+    }
+
     fn sort(&mut self) {
         self.devices.extend(&self.issued_devices);
         for ids in [
@@ -133,6 +151,7 @@ impl Named {
             &mut self.issued_devices,
             &mut self.metadata,
             &mut self.bundles,
+            &mut self.recurring_orders,
         ] {
             ids.sort_unstable();
             ids.dedup();
@@ -154,6 +173,10 @@ pub fn load<'c>(
     load_taken(connection, &named, &mut state)?;
     if !named.bundles.is_empty() {
         bundle::by_ids(connection, &named.bundles)?.into_iter().for_each(|b| state.load_bundle(b));
+    }
+    if !named.recurring_orders.is_empty() {
+        let found = recurring_order::by_ids(connection, &named.recurring_orders)?;
+        state.recurring_orders = found.into_iter().map(|order| (order.id, order)).collect();
     }
     if !named.devices.is_empty() {
         state.devices = device::by_ids(connection, &named.devices)?.into_iter().map(|d| (d.id, d)).collect();
@@ -183,7 +206,9 @@ pub fn load<'c>(
             | Command::ApproveDevice(_)
             | Command::CreateMetadata(_)
             | Command::Bundles(_)
-            | Command::ImportSeed(_) => {}
+            | Command::ImportSeed(_)
+            | Command::PlaceOrder(_)
+            | Command::EndOrder(_) => {}
         }
     }
     Ok(state)
@@ -329,6 +354,8 @@ fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
         Change::AttributesCreated(attributes) => metadata::insert_attributes(tx, attributes),
         Change::Adopted(Adopted::User(user)) => user::insert(tx, user, None),
         Change::Adopted(Adopted::Account(account)) => account::insert(tx, account),
+        Change::OrderPlaced(order) => recurring_order::insert(tx, order),
+        Change::OrderEnded { id, .. } => recurring_order::end(tx, *id),
         Change::DeviceApproved(_)
         | Change::Adopted(Adopted::Bundle(_))
         | Change::ReadingsAccepted { .. }

@@ -16,6 +16,7 @@ pub mod job;
 pub mod measurement;
 pub mod metadata;
 pub mod organisation;
+pub mod recurring_order;
 pub mod rejected_action;
 pub mod seed;
 pub mod session;
@@ -44,5 +45,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "actions",
         sqlite: include_str!("../migrations/sqlite/V3__actions.sql"),
         postgres: include_str!("../migrations/postgres/V3__actions.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "recurring_order",
+        sqlite: include_str!("../migrations/sqlite/V4__recurring_order.sql"),
+        postgres: include_str!("../migrations/postgres/V4__recurring_order.sql"),
     },
 ];

@@ -139,7 +139,9 @@ impl Model {
             | Command::CreateAccount(_)
             | Command::CreateDevice(_)
             | Command::CreateMetadata(_)
-            | Command::ImportSeed(_) => panic!("the model is told of what is registered"),
+            | Command::ImportSeed(_)
+            | Command::PlaceOrder(_)
+            | Command::EndOrder(_) => panic!("the model is told of what is registered"),
         };
         match done {
             Err(reason) => Verdict::Refused(reason.to_owned()),

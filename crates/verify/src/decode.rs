@@ -4,7 +4,7 @@
 //! means is not known here.
 
 /// No entity has a higher tag.
-pub(crate) const TAG_MAX: u8 = 15;
+pub(crate) const TAG_MAX: u8 = 31;
 
 /// Why bytes are not fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,12 +26,12 @@ pub(crate) enum Fault {
 /// The fields of one side of an event, by tag.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields<'b> {
-    values: [Option<&'b [u8]>; 16],
+    values: [Option<&'b [u8]>; 32],
 }
 
 impl<'b> Fields<'b> {
     pub(crate) fn parse(bytes: &'b [u8]) -> Result<Self, Fault> {
-        let mut values = [None; 16];
+        let mut values = [None; 32];
         let mut rest = bytes;
         while let [tag, tail @ ..] = rest {
             rest = tail;
@@ -147,7 +147,7 @@ mod tests {
             (&[1][..], Fault::Truncated),
             (&[1, 2, 7], Fault::Truncated),
             (&[0, 1, 7], Fault::UnknownTag(0)),
-            (&[16, 1, 7], Fault::UnknownTag(16)),
+            (&[32, 1, 7], Fault::UnknownTag(32)),
             (&[1, 1, 7, 1, 1, 7], Fault::Repeated(1)),
             (&[1, 0x80, 0], Fault::Length),
             (&[1, 0x80, 0x80, 0x80, 0x80, 0x80, 1], Fault::Length),

@@ -19,12 +19,14 @@ pub(crate) struct Head {
     pub(crate) next_attributes: i64,
     pub(crate) next_bundle: i64,
     pub(crate) next_action: i64,
+    pub(crate) next_recurring_order: i64,
 }
 
 pub(crate) fn read(connection: &mut Connection, audit: &mut Audit<'_>) -> Result<Head> {
     let head = connection.query_optional(
         "SELECT event_number, leaf, peaks, next_user, next_organisation, next_account, next_device, next_measurement, \
-         next_metadata, next_attributes, next_bundle, next_action, recorded_at FROM ledger_head WHERE id = 1",
+         next_metadata, next_attributes, next_bundle, next_action, recorded_at, \
+         next_recurring_order FROM ledger_head WHERE id = 1",
         &[],
         |row| {
             Ok(Head {
@@ -41,6 +43,7 @@ pub(crate) fn read(connection: &mut Connection, audit: &mut Audit<'_>) -> Result
                 next_bundle: number(row, 10)?,
                 next_action: number(row, 11)?,
                 recorded_at: number(row, 12)?,
+                next_recurring_order: number(row, 13)?,
             })
         },
     )?;

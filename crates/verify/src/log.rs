@@ -159,6 +159,14 @@ impl Log {
             return self.moves.event(audit, &self.world, action, event, &before, &after);
         }
         self.moves.interrupted(audit);
+        if let Some(action) = action.filter(|_| entity == entity::RECURRING_ORDER && change == rules::CREATE) {
+            let (id, source) = (event.entity_id, after.integer(2)?.unwrap_or(0));
+            if !self.world.may_trade(action.actor, source) {
+                audit.find(FindingKind::ActorNotPermitted, Noun::RecurringOrder, id, Some(number), || {
+                    format!("user {} placed order {id}, who could not act for account {source} then", action.actor)
+                });
+            }
+        }
         self.world.apply(audit, event, &before, &after)
     }
 

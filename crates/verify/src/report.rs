@@ -28,6 +28,7 @@ pub enum Noun {
     Metadata,
     Organisation,
     Attributes,
+    RecurringOrder,
     Event,
     Action,
     /// The one row that holds the ledger's end and the next ids.
@@ -50,6 +51,7 @@ impl Noun {
             6 => Self::Metadata,
             7 => Self::Organisation,
             8 => Self::Attributes,
+            9 => Self::RecurringOrder,
             _ => return None,
         })
     }

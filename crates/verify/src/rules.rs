@@ -15,6 +15,7 @@ pub(crate) mod entity {
     pub(crate) const METADATA: i64 = 6;
     pub(crate) const ORGANISATION: i64 = 7;
     pub(crate) const ATTRIBUTES: i64 = 8;
+    pub(crate) const RECURRING_ORDER: i64 = 9;
 }
 
 pub(crate) mod status {
@@ -111,7 +112,7 @@ fn issues(action: i64) -> bool {
 
 /// Whether an action of a kind makes events of this entity and type. `is_child` says that a bundle has a parent.
 pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> bool {
-    use entity::{ACCOUNT, ATTRIBUTES, BUNDLE, DEVICE, MEASUREMENT, METADATA, ORGANISATION, USER};
+    use entity::{ACCOUNT, ATTRIBUTES, BUNDLE, DEVICE, MEASUREMENT, METADATA, ORGANISATION, RECURRING_ORDER, USER};
     if action == kind::IMPORT_SEED {
         return matches!(
             (what, event_type),
@@ -128,6 +129,8 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
         (METADATA, CREATE) => action == 7,
         (MEASUREMENT, CREATE) => action == 8 || action == kind::CREATE_BUNDLE,
         (MEASUREMENT, UPDATE) => action == 8,
+        (RECURRING_ORDER, CREATE) => action == 31 || action == 32,
+        (RECURRING_ORDER, UPDATE) => action == 33,
         (ATTRIBUTES, CREATE) => issues(action),
         (BUNDLE, CREATE) if !is_child => issues(action),
         (BUNDLE, CREATE | UPDATE) => {
@@ -161,7 +164,7 @@ pub(crate) fn roles_for(action: i64) -> i64 {
         7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW | kind::CREATE_BUNDLE | kind::UPDATE_MUTABLES => {
             ADMINISTRATOR | ISSUER
         }
-        kind::TRANSFER..=kind::RESERVE => TRADERS,
+        kind::TRANSFER..=kind::RESERVE | 31..=33 => TRADERS,
         _ => 0,
     }
 }

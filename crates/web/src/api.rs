@@ -18,6 +18,7 @@ mod measurement;
 pub(crate) mod metrics;
 mod organisation;
 mod query;
+mod recurring_order;
 mod user;
 
 use crate::{App, Error};
@@ -44,6 +45,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(act::routes())
         .merge(action::routes())
         .merge(event::routes())
+        .merge(recurring_order::routes())
         .merge(job::routes())
         .merge(health::routes())
         .merge(metrics::routes())

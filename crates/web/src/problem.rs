@@ -62,6 +62,9 @@ kinds! {
         "The request names issuance metadata that does not exist.";
     BUNDLE_MISSING = "bundle_missing" NOT_FOUND "Bundle not found"
         "A bundle that the request names is not in the source account. Nothing was done for the others either.";
+    ORDER_MISSING = "order_missing" NOT_FOUND "Recurring order not found"
+        "The recurring order does not exist, or is of an account that is not yours.";
+    DATE_PASSED = "date_passed" BAD_REQUEST "The first date has passed" "A recurring order begins today (UTC) or later.";
     WHITELIST_IS_SELF = "whitelist_is_self" BAD_REQUEST "An account cannot whitelist itself"
         "A whitelist says which other accounts may send; the account itself has no place on it.";
     TAKEN = "taken" BAD_REQUEST "Already used"
@@ -342,6 +345,8 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::NotEnough { .. } => &NOT_ENOUGH,
         Refusal::NothingPicked => &NOTHING_PICKED,
         Refusal::ReasonMissing => &REASON_MISSING,
+        Refusal::OrderMissing { .. } => &ORDER_MISSING,
+        Refusal::DatePassed { .. } => &DATE_PASSED,
         Refusal::NotIssuable { .. } => &NOT_ISSUABLE,
         Refusal::StatementDiffers { .. } => &STATEMENT_DIFFERS,
         Refusal::NothingStated => &NOTHING_STATED,
@@ -408,6 +413,8 @@ mod tests {
             Refusal::NotEnough { held: WattHours(1), asked: WattHours(2) },
             Refusal::NothingPicked,
             Refusal::ReasonMissing,
+            Refusal::OrderMissing { order_id: domain::RecurringOrderId(1) },
+            Refusal::DatePassed { first_at: jiff::Timestamp::UNIX_EPOCH, earliest: jiff::Timestamp::UNIX_EPOCH },
             Refusal::NotIssuable {
                 device_id: DeviceId(1),
                 start: jiff::Timestamp::UNIX_EPOCH,

@@ -6,6 +6,7 @@ mod issue;
 mod portions;
 mod properties;
 mod readings;
+mod recurring_order;
 mod register;
 mod seed;
 mod sequences;

@@ -5,11 +5,12 @@
 //! never guessed. Bytes that are no fields at all are an error: the log is damaged.
 
 use super::{
-    Entity, account_tag, attributes_tag, bundle_tag, device_tag, measurement_tag, metadata_tag, organisation_tag,
-    user_tag,
+    Entity, account_tag, attributes_tag, bundle_tag, device_tag, measurement_tag, metadata_tag, order_tag,
+    organisation_tag, user_tag,
 };
+use crate::recurring_order::{OrderKind, OrderState, PeriodUnit};
 use crate::seal::Hash;
-use crate::{BundleStatus, DeviceId, DeviceKind, EnergySource, GrossNet, Quality, ReadingSource, Roles};
+use crate::{BundleStatus, DeviceId, DeviceKind, EnergySource, GrossNet, Quality, Ratio, ReadingSource, Roles};
 use jiff::Timestamp;
 
 /// One field of an event.
@@ -25,6 +26,8 @@ pub struct Field {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldValue {
     Integer(i64),
+    /// An exact decimal.
+    Share(Ratio),
     Flag(bool),
     Instant(Timestamp),
     /// A value of a closed list, by its name on the wire.
@@ -89,6 +92,10 @@ enum Written {
     EnergySource,
     DeviceKind,
     ReadingSource,
+    OrderKind,
+    OrderState,
+    PeriodUnit,
+    Share,
 }
 
 impl Written {
@@ -113,6 +120,10 @@ impl Written {
             Self::EnergySource => FieldValue::Word(EnergySource::from_code(integer(bytes)?)?.name()),
             Self::DeviceKind => FieldValue::Word(DeviceKind::from_code(integer(bytes)?)?.name()),
             Self::ReadingSource => FieldValue::Word(ReadingSource::from_code(integer(bytes)?)?.name()),
+            Self::OrderKind => FieldValue::Word(OrderKind::from_code(integer(bytes)?)?.name()),
+            Self::OrderState => FieldValue::Word(OrderState::from_code(integer(bytes)?)?.name()),
+            Self::PeriodUnit => FieldValue::Word(PeriodUnit::from_code(integer(bytes)?)?.name()),
+            Self::Share => FieldValue::Share(Ratio::from_quintillionths(u64::try_from(integer(bytes)?).ok()?)),
         })
     }
 }
@@ -204,6 +215,28 @@ const BUNDLE: Names = &[
     (bundle_tag::PARENT_ID, "parent_id", Written::Integer),
 ];
 
+const ORDER: Names = &[
+    (order_tag::KIND, "action_type", Written::OrderKind),
+    (order_tag::SOURCE_ID, "source_id", Written::Integer),
+    (order_tag::TARGET_ID, "target_id", Written::Integer),
+    (order_tag::BENEFICIARY, "beneficiary", Written::Hash),
+    (order_tag::BENEFICIARY_ACCOUNT_ID, "beneficiary_account_id", Written::Integer),
+    (order_tag::PURPOSE, "purpose", Written::Hash),
+    (order_tag::FIRST_AT, "initial_action_datetime", Written::Instant),
+    (order_tag::PERIOD_UNIT, "recurring_action_period_units", Written::PeriodUnit),
+    (order_tag::PERIOD_QUANTITY, "recurring_action_period_quantity", Written::Integer),
+    (order_tag::RUNS, "number_of_recurring_actions", Written::Integer),
+    (order_tag::DEVICE_ID, "device_id", Written::Integer),
+    (order_tag::ENERGY_SOURCE, "energy_source", Written::EnergySource),
+    (order_tag::QUANTITY, "certificate_quantity", Written::Integer),
+    (order_tag::SHARE, "certificate_bundle_percentage", Written::Share),
+    (order_tag::STATE, "order_state", Written::OrderState),
+    (order_tag::ORDERED_BY, "user_id", Written::Integer),
+    (order_tag::CREATED_AT, "created_at", Written::Instant),
+    (order_tag::NEXT_DUE_AT, "next_due_at", Written::Instant),
+    (order_tag::RUNS_DONE, "runs_done", Written::Integer),
+];
+
 fn names(entity: Entity) -> Names {
     match entity {
         Entity::User => USER,
@@ -214,6 +247,7 @@ fn names(entity: Entity) -> Names {
         Entity::Metadata => METADATA,
         Entity::Organisation => ORGANISATION,
         Entity::Attributes => ATTRIBUTES,
+        Entity::RecurringOrder => ORDER,
     }
 }
 
@@ -313,7 +347,7 @@ mod tests {
 
     #[test]
     fn every_tag_has_a_name_and_every_name_a_tag() {
-        let lists: [(&str, Names); 8] = [
+        let lists: [(&str, Names); 9] = [
             ("user_tag", USER),
             ("account_tag", ACCOUNT),
             ("organisation_tag", ORGANISATION),
@@ -322,6 +356,7 @@ mod tests {
             ("attributes_tag", ATTRIBUTES),
             ("measurement_tag", MEASUREMENT),
             ("bundle_tag", BUNDLE),
+            ("order_tag", ORDER),
         ];
         let source = include_str!("../event.rs");
         let mut modules = 0;

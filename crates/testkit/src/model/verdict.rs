@@ -79,7 +79,8 @@ impl Verdict {
             | Outcome::Account(_)
             | Outcome::Device(_)
             | Outcome::Metadata(_)
-            | Outcome::Seed(_) => Self::Done,
+            | Outcome::Seed(_)
+            | Outcome::Order(_) => Self::Done,
         }
     }
 

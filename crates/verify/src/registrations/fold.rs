@@ -22,7 +22,7 @@ enum Field {
 
 struct State {
     /// By tag.
-    fields: [Option<Field>; 16],
+    fields: [Option<Field>; 32],
     is_created: bool,
     is_deleted: bool,
     /// By an import: the counter jumped to its id.
@@ -58,7 +58,7 @@ pub(super) fn check(
     let mut states: BTreeMap<i64, State> = BTreeMap::new();
     rows::events_of(connection, table.entity, window, |event| {
         let state = states.entry(event.entity_id).or_insert_with(|| State {
-            fields: [None; 16],
+            fields: [None; 32],
             is_created: false,
             is_deleted: false,
             brings_id: table.entity != entity::ATTRIBUTES && world.imports.contains(&event.action_id),

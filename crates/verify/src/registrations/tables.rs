@@ -67,6 +67,12 @@ const METADATA: (&str, &str) = statements!(
 );
 const ATTRIBUTES: (&str, &str) = statements!("certificate_attributes", "device_id, device_version, metadata_id, hash");
 
+const RECURRING_ORDER: (&str, &str) = statements!(
+    "recurring_order",
+    "kind, source_id, target_id, beneficiary, beneficiary_account_id, purpose, first_at, period_unit, period_quantity, \
+     runs, device_id, energy_source, quantity, share, state, ordered_by, created_at, next_due_at, runs_done"
+);
+
 pub(super) const ALL: &[Table] = &[
     Table {
         noun: Noun::User,
@@ -141,5 +147,21 @@ pub(super) const ALL: &[Table] = &[
         deletes: false,
         next_name: "next_attributes",
         next_of: |head| head.next_attributes,
+    },
+    Table {
+        noun: Noun::RecurringOrder,
+        entity: entity::RECURRING_ORDER,
+        next: RECURRING_ORDER.0,
+        rows: RECURRING_ORDER.1,
+        columns: columns![
+            1 "kind" Integer, 2 "source_id" Integer, 3 "target_id" Integer, 4 "beneficiary" Text,
+            5 "beneficiary_account_id" Integer, 6 "purpose" Text, 7 "first_at" Instant, 8 "period_unit" Integer,
+            9 "period_quantity" Integer, 10 "runs" Integer, 11 "device_id" Integer, 12 "energy_source" Integer,
+            13 "quantity" Integer, 14 "share" Integer, 15 "state" Integer, 16 "ordered_by" Integer,
+            17 "created_at" Instant, 18 "next_due_at" Instant, 19 "runs_done" Integer,
+        ],
+        deletes: false,
+        next_name: "next_recurring_order",
+        next_of: |head| head.next_recurring_order,
     },
 ];

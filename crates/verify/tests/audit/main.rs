@@ -8,5 +8,6 @@ mod corrections;
 mod damaged;
 mod forged;
 mod ledger;
+mod orders;
 mod seed;
 mod statements;

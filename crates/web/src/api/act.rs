@@ -71,19 +71,15 @@ macro_rules! documented {
 }
 use documented;
 
-/// Which bundles of an account, and how much of them. Without a quantity and a percentage: whole.
-struct Selection {
-    source_id: i64,
-    bundle_ids: Vec<i64>,
+/// How much of what is selected. Without a quantity and a percentage: whole.
+#[derive(Clone, Copy)]
+pub(super) struct Amount {
     quantity: Option<u64>,
     percentage: Option<Ratio>,
-    user_id: Option<i64>,
 }
 
-impl Selection {
-    fn read(fields: &mut Fields<'_>, action_type: &'static str) -> Option<Self> {
-        let source_id = fields.required("source_id", id);
-        let bundle_ids = fields.ids("granular_certificate_bundle_ids", (1, BUNDLES_PER_ACTION_MAX));
+impl Amount {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
         let has_both = fields.has("certificate_quantity") && fields.has("certificate_bundle_percentage");
         let quantity = fields.optional("certificate_quantity", whole(1, QUANTITY_MAX));
         let percentage = fields.optional("certificate_bundle_percentage", share);
@@ -91,6 +87,31 @@ impl Selection {
             let msg = "Value error, give certificate_quantity or certificate_bundle_percentage, not both";
             fields.fault("certificate_bundle_percentage", rule("value_error", msg));
         }
+        Self { quantity, percentage }
+    }
+
+    pub(super) fn portion(self) -> Portion {
+        match (self.quantity, self.percentage) {
+            (Some(quantity), _) => Portion::Quantity(WattHours(quantity)),
+            (None, Some(share)) => Portion::Share(share),
+            (None, None) => Portion::Whole,
+        }
+    }
+}
+
+/// Which bundles of an account, and how much of them.
+struct Selection {
+    source_id: i64,
+    bundle_ids: Vec<i64>,
+    amount: Amount,
+    user_id: Option<i64>,
+}
+
+impl Selection {
+    fn read(fields: &mut Fields<'_>, action_type: &'static str) -> Option<Self> {
+        let source_id = fields.required("source_id", id);
+        let bundle_ids = fields.ids("granular_certificate_bundle_ids", (1, BUNDLES_PER_ACTION_MAX));
+        let amount = Amount::read(fields);
         let user_id = fields.optional("user_id", id);
         fields.optional("localise_time", boolean);
         fields.optional("action_type", |value| match value {
@@ -98,15 +119,7 @@ impl Selection {
             _ => Err(rule("enum", format!("Input should be '{action_type}'"))),
         });
         fields.pass_over(&OF_ANSWERS);
-        Some(Self { source_id: source_id?, bundle_ids: bundle_ids?, quantity, percentage, user_id })
-    }
-
-    fn portion(&self) -> Portion {
-        match (self.quantity, self.percentage) {
-            (Some(quantity), _) => Portion::Quantity(WattHours(quantity)),
-            (None, Some(share)) => Portion::Share(share),
-            (None, None) => Portion::Whole,
-        }
+        Some(Self { source_id: source_id?, bundle_ids: bundle_ids?, amount, user_id })
     }
 }
 
@@ -188,7 +201,7 @@ async fn act(
     let command = Command::Bundles(BundleAction {
         source: AccountId(selection.source_id),
         bundles: selection.bundle_ids.iter().copied().map(BundleId).collect(),
-        portion: selection.portion(),
+        portion: selection.amount.portion(),
         deed,
     });
     let (action_type, user_id) = (command.kind().name(), caller.user_id.0);
@@ -224,8 +237,8 @@ fn asked_of(selection: &Selection, deed: &Deed) -> ActionAsked {
         source_id: selection.source_id,
         target_id: None,
         granular_certificate_bundle_ids: selection.bundle_ids.clone(),
-        certificate_quantity: selection.quantity,
-        certificate_bundle_percentage: selection.percentage.map(Share),
+        certificate_quantity: selection.amount.quantity,
+        certificate_bundle_percentage: selection.amount.percentage.map(Share),
         beneficiary: None,
         beneficiary_account_id: None,
         purpose: None,

@@ -114,6 +114,7 @@ fn attributes(fields: &[FieldView]) -> Option<Map<String, Value>> {
 pub(super) fn value_of(value: &FieldValue) -> Value {
     match value {
         FieldValue::Integer(value) => Value::from(*value),
+        FieldValue::Share(share) => Value::from(share.to_string()),
         FieldValue::Flag(value) => Value::from(*value),
         FieldValue::Instant(at) => Value::from(at.to_string()),
         FieldValue::Word(word) => Value::from(*word),

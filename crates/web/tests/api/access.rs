@@ -63,6 +63,10 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/certificate/withdraw",                "! x + + x x x x x x x"),
     ("PATCH", "/certificate/update_mutables",        "! x + + x x x x x x x"),
     ("POST", "/certificate/create",                  "! x + + x x x x x x x"),
+    ("POST", "/certificate/recurring_transfer",      "! x x x x x + + x x x"),
+    ("POST", "/certificate/recurring_cancel",        "! x x x x x + + x x x"),
+    ("GET", "/certificate/recurring/list",           "! + + + + + + + + + +"),
+    ("DELETE", "/certificate/recurring/{id}",        "! ? x x ? ? + + x ? ?"),
     ("GET", "/certificate/{id}",                     "! ? + + ? ? + + + ? ?"),
     ("GET", "/certificate/{id}/lineage",             "! ? + + ? ? + + + ? ?"),
     ("GET", "/certificate/action/list",              "! + + + + + + + + + +"), // of their own
@@ -172,6 +176,14 @@ impl World {
                 "metadata_id": 1, "device_id": 1, "bundle_quantity": 1,
                 "production_starting_interval": format!("2026-02-02T00:{:02}:00Z", unique % 59),
                 "production_ending_interval": format!("2026-02-02T00:{:02}:00Z", unique % 59 + 1),
+            }),
+            "/certificate/recurring_transfer" => json!({
+                "source_id": self.source, "target_id": self.target, "initial_transfer_datetime": "2026-03-31",
+                "recurring_transfer_period_units": "months",
+            }),
+            "/certificate/recurring_cancel" => json!({
+                "source_id": self.source, "initial_cancellation_datetime": "2026-03-31",
+                "recurring_cancellation_period_units": "months",
             }),
             "/certificate/query" => json!({"source_id": self.source}),
             "/certificate/transfer" => merged(on(1), &json!({"target_id": self.target})),

@@ -25,6 +25,7 @@ mod metrics;
 mod organisation;
 mod pages;
 mod query;
+mod recurring_order;
 mod reserve;
 mod slow;
 mod story;

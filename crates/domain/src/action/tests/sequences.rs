@@ -143,7 +143,12 @@ fn check_ranges(state: &State) -> Result<(), TestCaseError> {
 }
 
 /// What a step did to each bundle stands in the state table, and what is for ever stays.
-fn check_transitions(before: &[Bundle], state: &State, now: Timestamp) -> Result<(), TestCaseError> {
+fn check_transitions(
+    before: &[Bundle],
+    state: &State,
+    is_correction: bool,
+    now: Timestamp,
+) -> Result<(), TestCaseError> {
     use BundleStatus::{Active, Cancelled, Claimed, Expired, Locked, Reserved, Split, Withdrawn};
     for was in before {
         let is = state.bundle(was.id).unwrap();
@@ -163,7 +168,8 @@ fn check_transitions(before: &[Bundle], state: &State, now: Timestamp) -> Result
             _ => false,
         };
         prop_assert!(allowed, "{} became {}", from, is.status_at(now));
-        prop_assert!(was.account_id == is.account_id || from == Active, "only what is Active moves");
+        let may_move = from == Active || (is_correction && from == Locked);
+        prop_assert!(was.account_id == is.account_id || may_move, "{} moves", from);
         prop_assert!(was.cancellation.is_none() || was.cancellation == is.cancellation);
     }
     for child in bundles_in(state).iter().skip(before.len()).filter(|b| b.parent_id.is_some()) {
@@ -188,7 +194,8 @@ proptest! {
             let before = bundles_in(&state);
             if let Ok((changes, _)) = decide(&state, Actor::User(actor), &command, now, &rules) {
                 state.apply(ActionId(number), &changes);
-                check_transitions(&before, &state, now)?;
+                let is_correction = command.kind() == ActionKind::UpdateMutables;
+                check_transitions(&before, &state, is_correction, now)?;
             }
             check_energy(&state)?;
             check_ranges(&state)?;
