@@ -36,7 +36,7 @@ pub struct ReadingsReport {
     pub rejected: Vec<RejectedRow>,
     /// How many rows were not accepted, listed or not.
     pub rejected_total: u64,
-    /// Of the rows that stand.
+    /// The earliest start and the latest end of the rows that stand.
     pub first: Option<Timestamp>,
     pub last: Option<Timestamp>,
     /// Wh per device, of the rows that stand.
@@ -240,7 +240,7 @@ impl Intake<'_> {
         self.report.unchanged += count(outcome.unchanged);
         let mut refused = outcome.refused.iter().peekable();
         for (place, (reading, row)) in chunk.readings.iter().zip(&chunk.rows).enumerate() {
-            let start = reading.interval.start();
+            let (start, end) = (reading.interval.start(), reading.interval.end());
             if let Some(refusal) = refused.next_if(|refusal| refusal.place == place) {
                 let reason = refusal.refusal.to_string();
                 let device_id = Some(reading.device_id.0);
@@ -249,7 +249,7 @@ impl Intake<'_> {
             }
             let (first, last) = (&mut self.report.first, &mut self.report.last);
             *first = Some(first.map_or(start, |known| known.min(start)));
-            *last = Some(last.map_or(start, |known| known.max(start)));
+            *last = Some(last.map_or(end, |known| known.max(end)));
             *self.report.usage.entry(reading.device_id).or_default() += i128::from(reading.energy_wh);
         }
     }

@@ -21,7 +21,7 @@ pub enum Refusal {
     AccountMissing { account_id: AccountId },
     #[error("Account ID to add not found: {account_id}")]
     WhitelistAccountMissing { account_id: AccountId },
-    #[error("Account {account_id} cannot be on its own whitelist")]
+    #[error("Cannot add an account to its own whitelist.")]
     WhitelistIsSelf { account_id: AccountId },
     #[error("Device with id {device_id} not found")]
     DeviceMissing { device_id: DeviceId },

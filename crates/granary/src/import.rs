@@ -101,7 +101,7 @@ fn told(report: &ReadingsReport) -> String {
         counts.into_iter().map(|(name, count)| vec![name.to_owned(), grouped(count)]).collect();
     if let (Some(first), Some(last)) = (report.first, report.last) {
         rows.push(vec!["first start".to_owned(), first.to_string()]);
-        rows.push(vec!["last start".to_owned(), last.to_string()]);
+        rows.push(vec!["last end".to_owned(), last.to_string()]);
     }
     text.push_str(&table(&rows));
     text

@@ -15,7 +15,10 @@ use std::borrow::Cow;
 use utoipa::ToSchema;
 use value::value_of;
 
-pub(crate) use value::{Rule, Value, any_text, boolean, id, instant, rule, share, text, text_or_number, whole, word};
+pub(crate) use value::{
+    Rule, Value, any_text, boolean, id, instant, own_kind, role, rule, share, text, text_or_blank, text_or_number,
+    whole, word,
+};
 
 /// What is wrong with one place of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -144,6 +147,19 @@ impl<'b> Fields<'b> {
             Value::Null => None,
             value => self.noted(name, read(&value)),
         }
+    }
+
+    /// A value that goes by two names, and may be given under one of them.
+    pub(crate) fn optional_either<T>(
+        &mut self,
+        [name, other]: [&str; 2],
+        read: impl FnOnce(&Value<'_>) -> Result<T, Rule>,
+    ) -> Option<T> {
+        if self.has(name) {
+            return self.optional(name, read);
+        }
+        self.take(name);
+        self.optional(other, read)
     }
 
     /// A value that was read elsewhere. A fault is noted.

@@ -13,7 +13,7 @@ mod withdraw;
 
 use super::certificate::BundleStatusWord;
 use super::{own, unexpected};
-use crate::json::{Fields, boolean, id, rule, share, whole};
+use crate::json::{Fields, boolean, id, own_kind, rule, share, whole};
 use crate::wire::{At, Changed, Share};
 use crate::{App, Error};
 use app::Done;
@@ -84,7 +84,7 @@ impl Amount {
         let quantity = fields.optional("certificate_quantity", whole(1, QUANTITY_MAX));
         let percentage = fields.optional("certificate_bundle_percentage", share);
         if has_both {
-            let msg = "Value error, give certificate_quantity or certificate_bundle_percentage, not both";
+            let msg = "Value error, Can only pass one of `certificate_quantity` or `certificate_bundle_percentage`.";
             fields.fault("certificate_bundle_percentage", rule("value_error", msg));
         }
         Self { quantity, percentage }
@@ -114,10 +114,7 @@ impl Selection {
         let amount = Amount::read(fields);
         let user_id = fields.optional("user_id", id);
         fields.optional("localise_time", boolean);
-        fields.optional("action_type", |value| match value {
-            crate::json::Value::Text(word) if word == action_type => Ok(()),
-            _ => Err(rule("enum", format!("Input should be '{action_type}'"))),
-        });
+        fields.optional("action_type", own_kind(action_type));
         fields.pass_over(&OF_ANSWERS);
         Some(Self { source_id: source_id?, bundle_ids: bundle_ids?, amount, user_id })
     }

@@ -107,7 +107,8 @@ impl Read for DeviceCreate {
         let location = fields.required("location", text);
         let is_storage = fields.required("is_storage", boolean);
         let account_id = fields.required("account_id", id);
-        let meter_data_id = fields.optional("meter_data_id", text);
+        // Later clients of the demonstration registry have another name for it.
+        let meter_data_id = fields.optional_either(["meter_data_id", "local_device_identifier"], text);
         let device_type = fields.optional("device_type", word(DeviceKind::ALL, DeviceKind::name));
         let by_default = if is_storage == Some(true) { DeviceKind::Storage } else { DeviceKind::Production };
         let device_type = device_type.unwrap_or(by_default);

@@ -81,7 +81,7 @@ impl Read for SubmitQuery {
 #[derive(Serialize, ToSchema)]
 struct ReadingsSubmitted {
     message: String,
-    /// The earliest and the latest start of the rows that stand.
+    /// The earliest start of the rows that stand, and below it their latest end.
     first_reading_datetime: Option<At>,
     last_reading_datetime: Option<At>,
     /// Wh of the rows that stand, by device.

@@ -4,7 +4,7 @@ use super::certificate::{BundleBody, BundleStatusWord};
 use super::device::EnergySourceWord;
 use super::own;
 use crate::caller::{Asked, Caller, Fresh, Read};
-use crate::json::{Fields, Rule, Value, any_text, boolean, id, instant, rule, whole, word};
+use crate::json::{Fields, Rule, Value, any_text, boolean, id, instant, own_kind, rule, whole, word};
 use crate::limits::PAGE_MAX;
 use crate::openapi::{QueryProblems, ReadProblems};
 use crate::page::{cursor, cursor_of};
@@ -139,10 +139,7 @@ impl Read for QueryAsked {
         let localise_time = fields.optional("localise_time", boolean);
         let limit = fields.optional("limit", whole(1, PAGE_MAX));
         let after = fields.optional("cursor", cursor).map(|(start, bundle)| (start, BundleId(bundle)));
-        fields.optional("action_type", |value| match value {
-            Value::Text(word) if word == "query" => Ok(()),
-            _ => Err(rule("enum", "Input should be 'query'")),
-        });
+        fields.optional("action_type", own_kind("query"));
         fields.pass_over(&["granular_certificate_bundles", "total_certificate_volume", "next_cursor"]);
         Some(Self {
             source_id: source_id?,

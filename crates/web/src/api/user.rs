@@ -3,7 +3,7 @@
 use super::account::AccountBody;
 use super::{carry_out, unexpected};
 use crate::caller::{Asked, Caller, Fresh, PathId, Read};
-use crate::json::{Fields, any_text, id, text, word};
+use crate::json::{Fields, any_text, id, role, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
 use crate::wire::{At, Changed, Id, Text};
 use crate::{App, Error};
@@ -76,7 +76,7 @@ impl Read for UserCreate {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.required("name", text);
         let primary_contact = fields.required("primary_contact", text);
-        let roles = fields.required_list("roles", (1, Role::ALL.len()), word(&Role::ALL, Role::name));
+        let roles = fields.required_list("roles", (1, Role::ALL.len()), role);
         let organisation = fields.optional("organisation", text);
         let password = fields.optional("password", any_text(PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX));
         let account_ids = fields.optional_list("account_ids", (0, MEMBERS_MAX), id);

@@ -4,7 +4,7 @@
 
 use crate::number;
 use domain::text::{TEXT_CHARS_MAX, TextFault};
-use domain::{Ratio, text};
+use domain::{Ratio, Role, text};
 use jiff::Timestamp;
 use std::borrow::Cow;
 
@@ -110,6 +110,14 @@ fn checked(given: &str) -> Result<String, Rule> {
     Ok(given.to_owned())
 }
 
+/// As [`text`]; a blank one is what forms send for none.
+pub(crate) fn text_or_blank(value: &Value<'_>) -> Result<Option<String>, Rule> {
+    match value {
+        Value::Text(given) if given.trim().is_empty() => Ok(None),
+        value => text(value).map(Some),
+    }
+}
+
 /// Any text of a number of characters: for secrets and what is read further.
 pub(crate) fn any_text(least: usize, most: usize) -> impl Fn(&Value<'_>) -> Result<String, Rule> {
     move |value| {
@@ -163,6 +171,23 @@ pub(crate) fn word<T: Copy>(
             let choice = if others.is_empty() { last.to_owned() } else { format!("{} or {last}", others.join(", ")) };
             rule("enum", format!("Input should be {choice}"))
         })
+    }
+}
+
+/// What an action says of its own kind, in the words of the demonstration registry: it may, if it is right.
+pub(crate) fn own_kind(action_type: &'static str) -> impl Fn(&Value<'_>) -> Result<(), Rule> {
+    move |value| match value {
+        Value::Text(word) if word == action_type => Ok(()),
+        _ => Err(rule("value_error", "Value error, `action_type` cannot be set explicitly.")),
+    }
+}
+
+/// A role by its name, or by a word that clients of the demonstration registry have for it.
+pub(crate) fn role(value: &Value<'_>) -> Result<Role, Rule> {
+    match value {
+        Value::Text(name) if matches!(name.as_ref(), "admin" | "Admin") => Ok(Role::RegistryAdministrator),
+        Value::Text(name) if name == "Audit User" => Ok(Role::Auditor),
+        value => word(&Role::ALL, Role::name)(value),
     }
 }
 

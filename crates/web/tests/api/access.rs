@@ -1,5 +1,8 @@
 //! Who may call what: every operation of the document × every role has an expected outcome. A missing row fails.
 
+mod strangers;
+mod tokens;
+
 use crate::story::{device_body, metadata_body};
 use crate::{START, app, merged, start};
 use domain::{AccountId, Role};
@@ -95,9 +98,9 @@ const DEEDS: [&str; 9] = [
     "/certificate/withdraw",
 ];
 
-struct World {
-    app: TestApp,
-    source: AccountId,
+pub(crate) struct World {
+    pub app: TestApp,
+    pub source: AccountId,
     target: AccountId,
     /// Somebody of the source account, who is looked at.
     member: Client,
@@ -106,7 +109,7 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let controls = Controls { set_log_level: Some(Arc::new(|_| ())) };
         let app = TestApp::with_controls(TestRegistry::on(Engine::Sqlite), Limits::default(), controls);
         let kit = &app.testkit;
@@ -132,6 +135,11 @@ impl World {
         Self { app, source, target, member, action }
     }
 
+    /// Somebody who trades for an account.
+    fn trader(&self, account: AccountId) -> Client {
+        self.app.with_user(&[Role::TradingUser], &[account])
+    }
+
     fn caller(&self, column: usize) -> Client {
         let user = |role, account| self.app.with_user(&[role], &[account]);
         match COLUMNS[column] {
@@ -151,7 +159,7 @@ impl World {
     }
 
     /// A request that is well formed and changes nothing, or nothing that another one needs. `unique` makes names differ.
-    fn request(&self, path: &str, unique: usize) -> (String, Value) {
+    pub(crate) fn request(&self, path: &str, unique: usize) -> (String, Value) {
         let name = format!("name {unique}");
         let on = |bundle: i64| json!({"source_id": self.source, "granular_certificate_bundle_ids": [bundle]});
         let because = json!({"reason": "a reason"});

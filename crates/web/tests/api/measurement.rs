@@ -50,7 +50,7 @@ fn columns(device: DeviceId) -> Value {
     columns
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut all = String::new();
     for byte in text.bytes() {
         write!(all, "%{byte:02X}").expect("a write");
@@ -94,7 +94,7 @@ fn all_forms_of_readings_come_to_the_same() {
             assert_eq!(report["unchanged"], known, "{kind} {path}");
             assert_eq!((&report["corrected"], &report["rejected"]), (&json!(0), &json!([])));
             assert_eq!(report["first_reading_datetime"], START);
-            assert_eq!(report["last_reading_datetime"], "2026-02-01T02:00:00Z");
+            assert_eq!(report["last_reading_datetime"], "2026-02-01T03:00:00Z");
             assert_eq!(report["total_usage_per_device"], json!({device.to_string(): 15_000}));
             known = 3;
         }

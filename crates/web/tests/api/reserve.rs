@@ -61,7 +61,7 @@ fn a_reservation_is_refused_with_a_reason() {
         &[
             ("body.target_registry", "string_too_short"),
             ("body.reason", "extra_forbidden"),
-            ("body.action_type", "enum"),
+            ("body.action_type", "value_error"),
         ],
     );
     assert_eq!(market.event(), before);

@@ -2,7 +2,7 @@
 
 use super::{ActionBody, Selection, act, documented};
 use crate::caller::{Asked, Caller, DryRun, Query, Read};
-use crate::json::{Fields, id, text};
+use crate::json::{Fields, id, text, text_or_blank};
 use crate::openapi::ChangeProblems;
 use crate::wire::{Changed, Text};
 use crate::{App, Error};
@@ -45,7 +45,7 @@ struct CancelAsked {
 impl Read for CancelAsked {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let selection = Selection::read(fields, "cancel");
-        let beneficiary = fields.optional("beneficiary", text);
+        let beneficiary = fields.optional("beneficiary", text_or_blank).flatten();
         let beneficiary_account_id = fields.optional("beneficiary_account_id", id);
         let purpose = fields.optional("purpose", text);
         fields.pass_over_nulls(&["target_id"]);
