@@ -76,7 +76,11 @@ const MEMBERS: &[(&str, Option<Kind>)] = &[
     ("business_id", None),
     ("meter_data_id", None),
     ("client_id", None),
+    ("issuance_id", None),
     ("issuance_ids", None),
+    ("sdr_allocation_id", None),
+    ("account_id_to_update_to", Some(Kind::Account)),
+    ("id_to_update_to", Some(Kind::Account)),
 ];
 
 fn kind_of_member(name: &str) -> Option<Kind> {
