@@ -73,6 +73,8 @@ const MEMBERS: &[(&str, Option<Kind>)] = &[
     ("metadata_id", Some(Kind::Metadata)),
     ("granular_certificate_bundle_ids", Some(Kind::Bundle)),
     ("action_id", Some(Kind::Action)),
+    // Of whatever `entity_name` says; lists only ever show what is the caller's.
+    ("entity_id", None),
     ("business_id", None),
     ("meter_data_id", None),
     ("client_id", None),
