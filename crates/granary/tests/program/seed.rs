@@ -1,5 +1,7 @@
 //! `import seed`: a demonstration registry's database, made here from the shapes of its tables, is taken over.
 
+mod random;
+
 use crate::run::{ENGINES, Folder, Ran};
 use db::testing::{Engine, TestDatabase};
 use db::{Connection, Row};
@@ -263,4 +265,38 @@ fn what_is_no_seed_is_told_apart() {
     assert!(ran.err.contains("it is not a PostgreSQL database"), "{}", ran.err);
     let ran = folder.run(&["import", "seed", "--url", "nonsense"]).ended_with(2);
     assert!(ran.err.contains("--url"), "{}", ran.err);
+}
+
+/// `SEED=17` replays the one that failed.
+#[test]
+fn whatever_a_demonstration_did_is_taken_over_as_it_was_meant() {
+    let one = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let numbers = one.map_or(1..=4, |one| one..=one);
+    for number in numbers {
+        let old = random::Demonstration::run(number);
+        let seed = seed(&[&old.sql()]);
+        let (folder, database) = registry(ENGINES[usize::try_from(number % 2).expect("0 or 1")]);
+        let ran = import(&folder, &seed, &[]);
+        assert_eq!(ran.code, Some(0), "SEED={number}: {}{}", ran.out, ran.err);
+        let ran = folder.run(&["verify"]);
+        assert_eq!(ran.code, Some(0), "SEED={number}: {}", ran.out);
+        let codes = ["ACTIVE", "CANCELLED", "CLAIMED", "EXPIRED", "WITHDRAWN", "LOCKED", "RESERVED", "BUNDLE_SPLIT"];
+        let code = |status: &str| i64::try_from(codes.iter().position(|code| *code == status).expect("a code") + 1);
+        let found = rows(
+            &database,
+            "SELECT id, account_id, status, range_first, range_last, parent_id, beneficiary FROM bundle ORDER BY id",
+            |row| {
+                let numbers = [row.get::<i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+                Ok((numbers, row.get::<Option<i64>>(5)?, row.get::<Option<String>>(6)?))
+            },
+        );
+        let expected = old.bundles.iter().map(|bundle| {
+            let last = bundle.first + bundle.quantity - 1;
+            let numbers = [bundle.id, bundle.account, code(bundle.status).expect("a small number"), bundle.first, last];
+            (numbers, bundle.parent, bundle.beneficiary.clone())
+        });
+        let mut expected: Vec<_> = expected.collect();
+        expected.sort();
+        assert_eq!(found, expected, "SEED={number}");
+    }
 }
