@@ -1,6 +1,6 @@
 //! Users, accounts, devices and metadata: made through the queue, read within the caller's scope.
 
-use crate::{Caller, Error, Registry};
+use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{
     Account, AccountId, Capability, Device, DeviceId, EventNumber, IssuanceMetadata, MetadataId, User, UserId,
 };
@@ -76,6 +76,16 @@ impl Registry {
             Ok(is_readable.then_some(device))
         })?;
         found.ok_or(Error::NotFound { what: "Device", id: id.0 })
+    }
+
+    /// A page of issuance metadata in the order of ids, which everybody may read.
+    pub fn all_metadata(
+        &self,
+        paging: Paging<i64>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<MetadataView, i64>, Error> {
+        let rows = self.read(fresh, |connection| store::metadata::list(connection, paging.after, paging.rows()))?;
+        Ok(paging.page(rows, |metadata| metadata.id.0))
     }
 
     /// Issuance metadata, which everybody may read.

@@ -2,7 +2,7 @@
 
 use crate::code::coded;
 use crate::device::{description_of, description_values};
-use db::{Connection, Result, Row};
+use db::{Connection, Result, Row, Select};
 use domain::{
     AttributesId, CertificateAttributes, DeviceId, EnergyCarrier, IssuanceMetadata, MetadataDescription, MetadataId,
 };
@@ -25,14 +25,28 @@ fn metadata_of(row: &Row<'_>) -> Result<IssuanceMetadata> {
     })
 }
 
+macro_rules! columns {
+    () => {
+        "m.id, m.country_of_issuance, m.connected_grid_identification, m.issuing_body, m.issue_market_zone, \
+         m.legal_status, m.issuance_purpose, m.support_received, m.quality_scheme_reference, m.dissemination_level, \
+         m.created_at"
+    };
+}
+
 pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<IssuanceMetadata>> {
     connection.query(
-        "SELECT m.id, m.country_of_issuance, m.connected_grid_identification, m.issuing_body, m.issue_market_zone, \
-         m.legal_status, m.issuance_purpose, m.support_received, m.quality_scheme_reference, m.dissemination_level, \
-         m.created_at FROM issuance_metadata m WHERE m.id IN rarray($1)",
+        concat!("SELECT ", columns!(), " FROM issuance_metadata m WHERE m.id IN rarray($1)"),
         &[ids.into()],
         metadata_of,
     )
+}
+
+/// Up to `limit` behind an id, in the order of ids.
+pub fn list(connection: &mut Connection, after: Option<i64>, limit: i64) -> Result<Vec<IssuanceMetadata>> {
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM issuance_metadata m"))
+        .and("m.id > ?", after)
+        .tail("ORDER BY m.id LIMIT ?", limit);
+    connection.select(&select, metadata_of)
 }
 
 pub fn by_id(connection: &mut Connection, id: MetadataId) -> Result<Option<IssuanceMetadata>> {

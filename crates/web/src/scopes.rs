@@ -49,6 +49,7 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("GET", "/measurement/meter_readings_template", READ),
     ("GET", "/measurement/{id}", READ),
     ("POST", "/certificate/create_metadata", ISSUE),
+    ("GET", "/certificate/metadata/list", READ),
     ("GET", "/certificate/metadata/{id}", READ),
     ("POST", "/certificate/issue", ISSUE),
     ("POST", "/certificate/query", READ),

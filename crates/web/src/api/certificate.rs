@@ -2,9 +2,10 @@
 
 use super::device::EnergySourceWord;
 use super::{carry_out, unexpected};
-use crate::caller::{Asked, Caller, Fresh, PathId, Read};
+use crate::caller::{Asked, Caller, Fresh, PathId, Query, Read};
 use crate::json::{Fields, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::page::{Paged, cursor_of};
 use crate::wire::{At, Changed, Text, hex};
 use crate::{App, Error};
 use app::{BundleView, CertificateView};
@@ -26,6 +27,7 @@ const REGISTRY_CONFIGURATION: u8 = 1;
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create_metadata))
+        .routes(routes!(list_metadata))
         .routes(routes!(read_metadata))
         .routes(routes!(read_certificate))
 }
@@ -153,6 +155,33 @@ async fn create_metadata(
     let Outcome::Metadata(id) = carried.outcome else { return Err(unexpected("creating metadata")) };
     let body = MetadataBody { id: id.0, about: kept, created_at: carried.at.into(), is_deleted: false };
     Ok(Changed { status: StatusCode::CREATED, event: carried.event, body })
+}
+
+/// A page of issuance metadata.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MetadataList)]
+struct MetadataPage {
+    metadata: Vec<MetadataBody>,
+    /// `null` at the end.
+    next_cursor: Option<String>,
+}
+
+/// List issuance metadata
+///
+/// By id. Everybody who is signed in may.
+#[utoipa::path(
+    get, path = "/certificate/metadata/list", tag = "Certificates", params(Paged<i64>, Fresh),
+    responses((status = 200, description = "A page of metadata", body = MetadataPage), ReadProblems),
+)]
+async fn list_metadata(
+    State(app): State<App>,
+    _: Caller,
+    Query(Paged(paging)): Query<Paged<i64>>,
+    Fresh(fresh): Fresh,
+) -> Result<Json<MetadataPage>, Error> {
+    let page = app.blocking(move |registry| registry.all_metadata(paging, fresh)).await?;
+    let next_cursor = page.next.as_ref().map(cursor_of);
+    Ok(Json(MetadataPage { metadata: page.entries.into_iter().map(Into::into).collect(), next_cursor }))
 }
 
 /// Read issuance metadata

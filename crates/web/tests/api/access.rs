@@ -52,6 +52,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/measurement/meter_readings_template",  "! + + + + + + + + + +"),
     ("GET", "/measurement/{id}",                     "! ? + + ? ? + + + ? ?"),
     ("POST", "/certificate/create_metadata",         "! x + + x x x x x x x"),
+    ("GET", "/certificate/metadata/list",            "! + + + + + + + + + +"),
     ("GET", "/certificate/metadata/{id}",            "! + + + + + + + + + +"),
     ("POST", "/certificate/issue",                   "! x + + x x x x x x x"),
     ("POST", "/certificate/query",                   "! ? + + ? ? + + + ? ?"),

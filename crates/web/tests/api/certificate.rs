@@ -1,4 +1,4 @@
-//! `/certificate/create_metadata`, `/certificate/metadata/{id}`, `/certificate/{id}`
+//! `/certificate/create_metadata`, `/certificate/metadata/list`, `/certificate/metadata/{id}`, `/certificate/{id}`
 
 use crate::story::metadata_body;
 use crate::{Market, app, assert_faults, assert_problem};
@@ -71,4 +71,24 @@ fn a_certificate_is_nobody_elses_business_but_its_beneficiarys() {
     let seen = stranger.get(&path).expect(200).json;
     assert_eq!((&seen["beneficiary"], &seen["purpose"]), (&json!("Green Steel"), &json!("2026 claims")));
     assert_problem(&stranger.get(&format!("/certificate/{}", bundles[1])), 404, "not_found");
+}
+
+#[test]
+fn metadata_is_listed_in_pages_to_everybody_who_is_signed_in() {
+    let market = Market::new(0, 0);
+    for _ in 0..2 {
+        market.app.testkit.metadata();
+    }
+    let nobody = market.app.with_user(&[], &[]);
+    let path = "/certificate/metadata/list";
+    let all = nobody.get(path).expect(200).json;
+    let ids: Vec<&Value> = all["metadata"].as_array().unwrap().iter().map(|metadata| &metadata["id"]).collect();
+    assert_eq!((ids, &all["next_cursor"]), (vec![&json!(1), &json!(2), &json!(3)], &Value::Null));
+    assert_eq!(all["metadata"][1], nobody.get("/certificate/metadata/2").expect(200).json);
+    let first = nobody.get(&format!("{path}?limit=2")).expect(200).json;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = nobody.get(&format!("{path}?limit=2&cursor={cursor}")).expect(200).json;
+    assert_eq!((&second["metadata"][0]["id"], &second["next_cursor"]), (&json!(3), &Value::Null));
+    assert_faults(&nobody.get(&format!("{path}?limit=0")), &[("query.limit", "greater_than")]);
+    market.app.anonymous().get(path).expect(401);
 }
