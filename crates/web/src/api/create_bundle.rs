@@ -3,7 +3,7 @@
 use super::certificate::{BundleBody, BundleStatusWord, EnergyCarrierName};
 use super::device::EnergySourceWord;
 use super::{carry_out, unexpected};
-use crate::caller::{Asked, Caller, Read};
+use crate::caller::{Asked, Caller, DryRun, Query, Read};
 use crate::json::{Fields, any_text, boolean, id, instant, rule, text, whole, word};
 use crate::openapi::ChangeProblems;
 use crate::wire::{At, Changed};
@@ -17,9 +17,12 @@ use domain::{
     AccountId, BundleStatus, Command, DeviceId, EnergyCarrier, EnergySource, Interval, MetadataId, Outcome, WattHours,
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::sync::Arc;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -182,6 +185,55 @@ impl CreateBundleAsked {
     }
 }
 
+/// The bundle that was made, or that a dry run would make: that one has neither an id nor a hash.
+struct CreatedBody {
+    bundle: BundleBody,
+    exists: bool,
+}
+
+impl Serialize for CreatedBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.exists {
+            return self.bundle.serialize(serializer);
+        }
+        let mut bundle = serde_json::to_value(&self.bundle).map_err(serde::ser::Error::custom)?;
+        for member in OF_THE_MADE {
+            bundle[member] = serde_json::Value::Null;
+        }
+        bundle.serialize(serializer)
+    }
+}
+
+/// What only a bundle that exists has.
+const OF_THE_MADE: [&str; 2] = ["id", "hash"];
+
+impl PartialSchema for CreatedBody {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = BundleBody::schema();
+        if let RefOr::T(Schema::Object(bundle)) = &mut schema {
+            for member in OF_THE_MADE {
+                if let Some(RefOr::T(Schema::Object(property))) = bundle.properties.get_mut(member)
+                    && let SchemaType::Type(known) = property.schema_type.clone()
+                {
+                    property.schema_type = SchemaType::from_iter([known, Type::Null]);
+                    property.description = Some("`null` in a dry run.".to_owned());
+                }
+            }
+        }
+        schema
+    }
+}
+
+impl ToSchema for CreatedBody {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("CreatedBundle")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        BundleBody::schemas(schemas);
+    }
+}
+
 /// Create a bundle
 ///
 /// By the issuer, under every rule of issue. Where the interval has no reading yet, the statement itself is recorded as the
@@ -189,8 +241,9 @@ impl CreateBundleAsked {
 /// Registry Administrator and the GC Issuer.
 #[utoipa::path(
     post, path = "/certificate/create", tag = "Certificates", request_body = CreateBundleAsked,
+    params(("dry_run" = Option<bool>, Query, description = "Say what it would do, and change nothing")),
     responses(
-        (status = 201, description = "The bundle", body = BundleBody,
+        (status = 201, description = "The bundle", body = CreatedBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
         ChangeProblems,
     ),
@@ -198,12 +251,21 @@ impl CreateBundleAsked {
 async fn create_bundle(
     State(app): State<App>,
     Caller(caller): Caller,
+    Query(DryRun(dry_run)): Query<DryRun>,
     Asked(asked): Asked<CreateBundleAsked>,
-) -> Result<Changed<BundleBody>, Error> {
-    let production = asked.production.ok_or(Error::NotRead)?;
-    let carried = carry_out(&app, &caller, asked.command(production), &asked).await?;
-    let Outcome::Created(created) = carried.outcome else { return Err(unexpected("creating a bundle")) };
+) -> Result<Changed<CreatedBody>, Error> {
+    let command = asked.command(asked.production.ok_or(Error::NotRead)?);
+    let (outcome, event) = if dry_run {
+        let (answer, _) = app.blocking(move |registry| registry.dry_run(&caller, &command)).await?;
+        let event = answer.event_number;
+        (answer.outcome(), event)
+    } else {
+        let carried = carry_out(&app, &caller, command, &asked).await?;
+        (carried.outcome, carried.event)
+    };
+    let Outcome::Created(created) = outcome else { return Err(unexpected("creating a bundle")) };
     let (bundle, attributes) = (created.bundle, Arc::new(created.attributes));
     let view = BundleView { status: bundle.status, bundle, attributes };
-    Ok(Changed { status: StatusCode::CREATED, event: carried.event, body: (&view).into() })
+    let body = CreatedBody { bundle: (&view).into(), exists: !dry_run };
+    Ok(Changed { status: StatusCode::CREATED, event, body })
 }

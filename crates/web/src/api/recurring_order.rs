@@ -432,7 +432,8 @@ async fn place(app: &App, caller: app::Caller, terms: OrderTerms, dry_run: bool)
     let (kept, command) = (TermsBody::from(&terms), Command::PlaceOrder(terms));
     let (outcome, event) = if dry_run {
         let (answer, _) = app.blocking(move |registry| registry.dry_run(&caller, &command)).await?;
-        (answer.clone().outcome(), answer.event_number)
+        let event = answer.event_number;
+        (answer.outcome(), event)
     } else {
         let carried = carry_out(app, &caller, command, &kept).await?;
         (carried.outcome, carried.event)

@@ -176,3 +176,20 @@ fn of_many_who_create_the_same_bundle_at_once_one_succeeds() {
         }
     }
 }
+
+#[test]
+fn a_dry_run_says_what_would_be_made_and_changes_nothing() {
+    let market = Market::new(2, 100);
+    let before = market.event();
+    let rehearsed = market.issuer.post("/certificate/create?dry_run=true", &in_full(&market)).expect(201).json;
+    assert_eq!((&rehearsed["id"], &rehearsed["hash"]), (&Value::Null, &Value::Null));
+    assert_eq!(market.event(), before);
+    market.issuer.get("/measurement/3").expect(404);
+    let made = create(&market, &in_full(&market)).expect(201).json;
+    assert!(made["id"].is_i64() && made["hash"].is_string(), "{made}");
+    for (name, value) in made.as_object().unwrap().iter().filter(|(name, _)| !["id", "hash"].contains(&name.as_str())) {
+        assert_eq!(&rehearsed[name], value, "{name}");
+    }
+    let twice = market.issuer.post("/certificate/create?dry_run=true", &in_full(&market));
+    assert_problem(&twice, 400, "not_issuable");
+}
