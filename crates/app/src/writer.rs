@@ -12,6 +12,11 @@
 //! alone. A database error fails the whole batch and every caller hears it. If the connection is lost during COMMIT, the
 //! database is asked what became of it. After a panic the batch is tried again one by one.
 
+mod rehearse;
+mod upkeep;
+
+pub(crate) use rehearse::rehearse;
+
 use crate::action;
 use crate::auth::SignIns;
 use crate::job::{JobStep, NewJob, Progress};
@@ -19,9 +24,7 @@ use crate::measure::Measurements;
 use crate::work::{Act, Answer, Beside, Done, Work};
 use crate::{Clock, Error};
 use domain::seal::{self, Entry, Hash, Salt, SealedAction};
-use domain::{
-    Actor, Change, Changes, Command, EventNumber, JobId, Outcome, Refusal, Rules, State, UserId, decide, event,
-};
+use domain::{Change, Changes, Command, EventNumber, JobId, Outcome, Refusal, Rules, State, UserId, decide, event};
 use jiff::Timestamp;
 use rand::{Rng as _, rngs::StdRng};
 use std::collections::BTreeMap;
@@ -48,9 +51,6 @@ const RECONNECTS_MAX: usize = 20;
 const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 /// Events after which statements are planned anew for the first time.
 const PLAN_AGAIN_AT: i64 = 1_000;
-/// How often old rejected actions are looked for, and how many are cleared away at a time.
-const TIDY_EVERY: Duration = Duration::from_mins(10);
-const TIDIED_AT_ONCE_MAX: i64 = 1_000;
 /// From so many events on, sealing is worth a thread.
 const SEAL_ASIDE_MIN: usize = 1_000;
 
@@ -270,36 +270,6 @@ impl Writer {
             std::thread::sleep(RECONNECT_AFTER);
         }
         all(Error::OutcomeUnknown)
-    }
-
-    /// Clears away some of the rejected actions whose time is over; what is left waits for the next time.
-    fn tidy_if_due(&mut self) {
-        if self.batch_at.is_none() || Instant::now() < self.tidied_next {
-            return;
-        }
-        self.tidied_next = Instant::now() + TIDY_EVERY;
-        let cleared = match self.batch_at.zip(self.connection.as_mut()) {
-            Some((at, connection)) if !connection.is_broken() => {
-                let until = action::rejected_until(at);
-                connection.transaction(|tx| store::rejected_action::clear(tx, until, TIDIED_AT_ONCE_MAX))
-            }
-            Some(_) | None => return,
-        };
-        match cleared {
-            Ok(cleared) if i64::try_from(cleared) == Ok(TIDIED_AT_ONCE_MAX) => self.tidied_next = Instant::now(),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "old rejected actions could not be cleared away"),
-        }
-    }
-
-    /// Between batches, when the checkpoint thread has copied nearly all of SQLite's log: the rest is copied here.
-    fn restart_log_if_asked(&mut self) {
-        if self.restart_log.swap(false, Ordering::Relaxed)
-            && let Some(connection) = self.connection.as_mut()
-            && let Err(error) = crate::checkpoint::restart(connection)
-        {
-            tracing::warn!(%error, "the write-ahead log could not start over");
-        }
     }
 }
 
@@ -603,29 +573,4 @@ fn create_job(ledger: &mut Ledger, new: &NewJob) -> Job {
         created_at: ledger.now,
         updated_at: ledger.now,
     }
-}
-
-/// What a command would do.
-pub(crate) struct Rehearsed {
-    pub event_number: EventNumber,
-    /// Ids of bundles that would be made are at or above this.
-    pub next_bundle: domain::BundleId,
-    pub now: Timestamp,
-    pub decision: Result<Outcome, Refusal>,
-}
-
-/// Decides a command on the state as `connection` sees it, and forgets it.
-pub(crate) fn rehearse(
-    connection: &mut Connection,
-    actor: Actor,
-    command: &Command,
-    now: Timestamp,
-    rules: &Rules,
-) -> store::Result<Rehearsed> {
-    let head = store::head::read(connection)?;
-    let now = now.max(head.recorded_at);
-    let mut state = store::batch::load(connection, head.next, std::iter::once((actor, command)))?;
-    store::batch::load_whitelist_sizes(connection, &mut state, std::iter::once(command))?;
-    let decision = decide(&state, actor, command, now, rules).map(|(_, outcome)| outcome);
-    Ok(Rehearsed { event_number: head.event_number, next_bundle: head.next.bundle, now, decision })
 }
