@@ -76,7 +76,16 @@ impl AttributesCache {
         connection: &mut Connection,
         bundles: &[Bundle],
     ) -> store::Result<HashMap<AttributesId, Arc<CertificateAttributes>>> {
-        let wanted: HashSet<AttributesId> = bundles.iter().map(|b| b.attributes_id).collect();
+        self.by_ids(connection, bundles.iter().map(|bundle| bundle.attributes_id))
+    }
+
+    /// These snapshots; those not remembered are read.
+    pub(crate) fn by_ids(
+        &self,
+        connection: &mut Connection,
+        ids: impl Iterator<Item = AttributesId>,
+    ) -> store::Result<HashMap<AttributesId, Arc<CertificateAttributes>>> {
+        let wanted: HashSet<AttributesId> = ids.collect();
         let mut found: HashMap<_, _> = {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             wanted.iter().filter_map(|id| known.get(id).map(|a| (*id, a.clone()))).collect()
@@ -180,24 +189,31 @@ impl Registry {
                 None if has_more => Some(store::bundle::volume(connection, &filter, now)?),
                 None => Some(sum()),
             };
-            let attributes = self.0.attributes.of(connection, &bundles)?;
-            Ok(Some((bundles, has_more, volume, attributes)))
+            let next = bundles.last().filter(|_| has_more).map(|b| (b.production.start(), b.id));
+            Ok(Some((self.bundle_views(connection, bundles, now)?, has_more, volume, next)))
         })?;
         let missing = Error::NotFound { what: "Account", id: query.account.0 };
-        let (bundles, has_more, volume, attributes) = found.ok_or(missing)?;
+        let (bundles, has_more, volume, next) = found.ok_or(missing)?;
         if has_more && query.limit.is_none() {
             let text = format!("more than {QUERY_BUNDLES_MAX} bundles match; give a limit and follow next_cursor");
             return Err(Error::TooMuch(text));
         }
-        let next = bundles.last().filter(|_| has_more).map(|b| (b.production.start(), b.id));
-        let bundles = bundles
-            .into_iter()
-            .filter_map(|bundle| {
-                let attributes = attributes.get(&bundle.attributes_id)?.clone();
-                Some(BundleView { status: bundle.status_at(now), attributes, bundle })
-            })
-            .collect();
         Ok(BundlePage { bundles, volume, next })
+    }
+
+    /// The bundles with the snapshots that they carry, as they count at `now`.
+    pub(crate) fn bundle_views(
+        &self,
+        connection: &mut Connection,
+        bundles: Vec<Bundle>,
+        now: Timestamp,
+    ) -> store::Result<Vec<BundleView>> {
+        let attributes = self.0.attributes.of(connection, &bundles)?;
+        let view = |bundle: Bundle| {
+            let attributes = attributes.get(&bundle.attributes_id)?.clone();
+            Some(BundleView { status: bundle.status_at(now), attributes, bundle })
+        };
+        Ok(bundles.into_iter().filter_map(view).collect())
     }
 
     /// One certificate bundle: of the caller's accounts, cancelled for one of them, or any for those who may read

@@ -4,12 +4,14 @@
 //! reader from a pool, on the caller's own thread, and always within the caller's scope. Nothing here is async: who lives
 //! on an async runtime hands reads to blocking threads and awaits [`Pending`] answers.
 
+mod account;
 mod action;
 mod api_key;
 mod auth;
 mod certificate;
 mod checkpoint;
 mod clock;
+mod device;
 mod error;
 mod event;
 mod export;
@@ -32,6 +34,7 @@ mod throttle;
 mod work;
 mod writer;
 
+pub use account::AccountSummary;
 pub use action::{ActionPlace, ActionQuery, ActionView, AnyAction, REJECTED_KEPT_DAYS, RejectedView, ResultView};
 pub use api_key::{API_KEY_LIFETIME_MAX, API_KEYS_PER_USER_MAX, NewKey};
 pub use auth::{Caller, Credentials, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SignedIn, generate_password};
@@ -40,6 +43,7 @@ pub use certificate::{
     issuance_id, parse_issuance_id,
 };
 pub use clock::Clock;
+pub use device::DeviceFilter;
 pub use error::Error;
 pub use event::{EventPage, EventQuery, EventView, FieldView};
 pub use export::{BundleExport, ExportError, write_bundles};

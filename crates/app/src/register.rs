@@ -1,9 +1,11 @@
 //! Users, accounts, devices and metadata: made through the queue, read within the caller's scope.
 
+use crate::account::views_of;
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{
     Account, AccountId, Capability, Device, DeviceId, EventNumber, IssuanceMetadata, MetadataId, User, UserId,
 };
+use std::collections::BTreeMap;
 use store::Connection;
 
 /// A user as the caller may see them.
@@ -35,16 +37,29 @@ impl Registry {
     pub fn user(&self, caller: &Caller, id: UserId, fresh: Option<EventNumber>) -> Result<UserView, Error> {
         let found = self.read(fresh, |connection| {
             let Some(user) = store::user::by_id(connection, id)? else { return Ok(None) };
-            let members = store::user::memberships(connection, &[id.0, caller.user_id.0])?;
-            let of = |user: UserId| members.iter().filter(move |(member, _)| *member == user).map(|(_, a)| *a);
-            let accounts: Vec<_> = of(id).collect();
-            if id == caller.user_id || caller.may(Capability::ReadEverything) {
-                return Ok(Some(UserView::Whole { user, accounts }));
-            }
-            let shares = of(caller.user_id).any(|account| accounts.contains(&account));
-            Ok((shares && !user.is_deleted).then_some(UserView::Name { id, name: user.name }))
+            let sees_whole = id == caller.user_id || caller.may(Capability::ReadEverything);
+            let is_seen = sees_whole || shares_account(connection, caller, &user)?;
+            let views = if is_seen { user_views(connection, caller, vec![user])? } else { Vec::new() };
+            Ok(views.into_iter().next())
         })?;
         found.ok_or(Error::NotFound { what: "User", id: id.0 })
+    }
+
+    /// The caller and who shares an account with them, or all for those who may read everything, who also see deleted ones
+    /// where they want to; in the order of their ids. Blocks.
+    pub fn users(
+        &self,
+        caller: &Caller,
+        with_deleted: bool,
+        paging: Paging<i64>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<UserView, i64>, Error> {
+        let member = (!caller.may(Capability::ReadEverything)).then_some(caller.user_id);
+        let views = self.read(fresh, |connection| {
+            let users = store::user::list(connection, member, with_deleted, paging.after, paging.rows())?;
+            user_views(connection, caller, users)
+        })?;
+        Ok(paging.page(views, |view| view.id().0))
     }
 
     /// The accounts that the caller belongs to.
@@ -53,7 +68,7 @@ impl Registry {
             let members = store::user::memberships(connection, &[caller.user_id.0])?;
             let ids: Vec<i64> = members.iter().map(|(_, account)| account.0).collect();
             let accounts = store::account::by_ids(connection, &ids)?;
-            accounts.into_iter().map(|account| view_of(connection, account)).collect()
+            views_of(connection, accounts)
         })
     }
 
@@ -62,7 +77,8 @@ impl Registry {
         let found = self.read(fresh, |connection| {
             let Some(account) = store::account::by_id(connection, id)? else { return Ok(None) };
             let is_readable = may_read(connection, caller, id)?;
-            if is_readable { view_of(connection, account).map(Some) } else { Ok(None) }
+            let views = if is_readable { views_of(connection, vec![account])? } else { Vec::new() };
+            Ok(views.into_iter().next())
         })?;
         found.ok_or(Error::NotFound { what: "Account", id: id.0 })
     }
@@ -95,12 +111,42 @@ impl Registry {
     }
 }
 
-fn view_of(connection: &mut Connection, account: Account) -> store::Result<AccountView> {
-    Ok(AccountView {
-        user_ids: store::account::users(connection, account.id)?,
-        whitelist: store::account::whitelist(connection, account.id)?,
-        account,
-    })
+impl UserView {
+    pub fn id(&self) -> UserId {
+        match self {
+            Self::Whole { user, .. } => user.id,
+            Self::Name { id, .. } => *id,
+        }
+    }
+}
+
+/// The users as the caller may see them, if at all.
+pub(crate) fn user_views(
+    connection: &mut Connection,
+    caller: &Caller,
+    users: Vec<User>,
+) -> store::Result<Vec<UserView>> {
+    let sees_whole = |id: UserId| id == caller.user_id || caller.may(Capability::ReadEverything);
+    let whole: Vec<i64> = users.iter().filter(|user| sees_whole(user.id)).map(|user| user.id.0).collect();
+    let mut accounts: BTreeMap<UserId, Vec<AccountId>> = BTreeMap::new();
+    for (user, account) in store::user::memberships(connection, &whole)? {
+        accounts.entry(user).or_default().push(account);
+    }
+    let view = |user: User| {
+        if sees_whole(user.id) {
+            UserView::Whole { accounts: accounts.remove(&user.id).unwrap_or_default(), user }
+        } else {
+            UserView::Name { id: user.id, name: user.name }
+        }
+    };
+    Ok(users.into_iter().map(view).collect())
+}
+
+fn shares_account(connection: &mut Connection, caller: &Caller, user: &User) -> store::Result<bool> {
+    let members = store::user::memberships(connection, &[user.id.0, caller.user_id.0])?;
+    let of = |id: UserId| members.iter().filter(move |(member, _)| *member == id).map(|(_, account)| *account);
+    let accounts: Vec<_> = of(user.id).collect();
+    Ok(!user.is_deleted && of(caller.user_id).any(|account| accounts.contains(&account)))
 }
 
 /// Whether the caller may read what belongs to an account.

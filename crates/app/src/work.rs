@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::job::{JobStep, NewJob};
+use crate::writer::BATCH_ROWS_MAX;
 use domain::seal::Hash;
 use domain::{ActionId, Actor, ApiKey, ApiKeyId, Command, EventNumber, JobId, Outcome, UserId};
 use jiff::Timestamp;
@@ -62,11 +63,20 @@ impl Work {
                 Command::Issue(_) => crate::issue::CHUNK_READINGS_MAX,
                 // alone in its batch: the ids that it brings are not serial
                 Command::ImportSeed(_) => crate::writer::BATCH_ROWS_MAX,
+                // Alone in its batch: what keeps it from being done is looked for once.
+                Command::DeleteAccount(_) | Command::DeleteDevice(_) => BATCH_ROWS_MAX,
+                Command::UpdateAccount(update) => 1 + update.user_ids.as_ref().map_or(0, Vec::len),
                 Command::CreateUser(_)
+                | Command::UpdateUser(_)
+                | Command::ChangeRole(_)
+                | Command::DeleteUser(_)
                 | Command::CreateOrganisation(_)
+                | Command::UpdateOrganisation(_)
+                | Command::DeleteOrganisation(_)
                 | Command::CreateAccount(_)
                 | Command::UpdateWhitelist(_)
                 | Command::CreateDevice(_)
+                | Command::UpdateDevice(_)
                 | Command::ApproveDevice(_)
                 | Command::CreateMetadata(_)
                 | Command::CreateBundle(_)

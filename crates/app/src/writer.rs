@@ -309,7 +309,7 @@ struct Ledger {
 impl Press<'_> {
     fn batch(&mut self, tx: &mut Connection, head: Head, works: &[&Work]) -> store::Result<Batch> {
         let now = self.clock.now().max(head.recorded_at);
-        let mut state = load(tx, &head, works)?;
+        let mut state = load(tx, &head, now, works)?;
         let first_event = head.event_number;
         let jobs = load_jobs(tx, works)?;
         let (actions, events, rejected) = (Vec::new(), Vec::new(), Vec::new());
@@ -467,10 +467,19 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         Command::UpdateWhitelist(update) => Some(update.account_id),
         Command::CreateDevice(device) => Some(device.account_id),
         Command::PlaceOrder(terms) => Some(terms.source),
+        Command::UpdateAccount(update) => Some(update.account_id),
+        Command::DeleteAccount(id) => Some(*id),
         Command::CreateUser(_)
+        | Command::UpdateUser(_)
+        | Command::ChangeRole(_)
+        | Command::DeleteUser(_)
         | Command::CreateOrganisation(_)
+        | Command::UpdateOrganisation(_)
+        | Command::DeleteOrganisation(_)
         | Command::CreateAccount(_)
+        | Command::UpdateDevice(_)
         | Command::ApproveDevice(_)
+        | Command::DeleteDevice(_)
         | Command::CreateMetadata(_)
         | Command::SubmitReadings(_)
         | Command::Issue(_)
@@ -487,9 +496,9 @@ fn acts<'w>(works: &'w [&'w Work]) -> impl Iterator<Item = &'w Act> + Clone {
     })
 }
 
-fn load(tx: &mut Connection, head: &Head, works: &[&Work]) -> store::Result<State> {
+fn load(tx: &mut Connection, head: &Head, now: Timestamp, works: &[&Work]) -> store::Result<State> {
     let mut state = store::batch::load(tx, head.next, acts(works).map(|act| (act.actor, &act.command)))?;
-    store::batch::load_whitelist_sizes(tx, &mut state, acts(works).map(|act| &act.command))?;
+    store::batch::load_apart(tx, &mut state, now, acts(works).map(|act| &act.command))?;
     Ok(state)
 }
 

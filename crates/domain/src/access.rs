@@ -129,6 +129,7 @@ pub enum Capability {
     ManageAccounts,
     UpdateWhitelist(AccountId),
     CreateDevice(AccountId),
+    ChangeDevice(AccountId),
     ManageDevices,
     SubmitReadings,
     Issue,
@@ -151,7 +152,7 @@ impl Capability {
             Self::UpdateWhitelist(_) => {
                 (Roles::of(&[RegistryAdministrator]), Roles::of(&[TradingUser, ProductionUser]))
             }
-            Self::CreateDevice(_) => {
+            Self::CreateDevice(_) | Self::ChangeDevice(_) => {
                 (Roles::of(&[RegistryAdministrator, ProductionRegistrar]), Roles::of(&[ProductionUser]))
             }
             Self::ManageDevices => (Roles::of(&[RegistryAdministrator, ProductionRegistrar]), Roles::NONE),
@@ -165,7 +166,10 @@ impl Capability {
     /// The account that the second set of roles must belong to.
     pub const fn account(self) -> Option<AccountId> {
         match self {
-            Self::UpdateWhitelist(account) | Self::CreateDevice(account) | Self::Trade(account) => Some(account),
+            Self::UpdateWhitelist(account)
+            | Self::CreateDevice(account)
+            | Self::ChangeDevice(account)
+            | Self::Trade(account) => Some(account),
             Self::ManageUsers
             | Self::ManageAccounts
             | Self::ManageDevices

@@ -1,10 +1,14 @@
 //! Commands and the one function that decides them. One file per action holds its rule, with its refusals in order.
 
+mod account;
 mod cancel;
 mod claim;
 mod create_bundle;
+mod device;
+mod edit;
 mod issue;
 mod lock;
+mod organisation;
 mod readings;
 mod recurring_order;
 mod register;
@@ -13,18 +17,24 @@ mod seed;
 mod selection;
 mod transfer;
 mod update_mutables;
+mod user;
 mod withdraw;
 
 #[cfg(test)]
 mod tests;
 
+pub use account::{AccountUpdate, binds};
 pub use claim::PURPOSE_STORAGE;
 pub use create_bundle::{CreateBundle, CreatedBundle, Stated};
+pub use device::{DeviceUpdate, KindUpdate};
+pub use edit::Edit;
 pub use issue::{IssueChunk, IssueOutcome, IssueRefused};
+pub use organisation::OrganisationUpdate;
 pub use readings::{READINGS_PER_EVENT_MAX, ReadingsOutcome, ReadingsRefused, SubmitReadings};
 pub use register::{NewAccount, NewDevice, NewUser, WhitelistUpdate};
 pub use seed::{Adopted, ImportSeed, SEED_ROWS_MAX, SeedBundle, SeedDevice, SeedFamily, SeedOutcome, SeedRefused};
 pub use selection::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed, Portion};
+pub use user::{RoleChange, UserUpdate};
 
 use crate::device::vocabulary;
 use crate::recurring_order::{OrderKind, OrderTerms};
@@ -42,7 +52,10 @@ vocabulary! {
         UpdateWhitelist = 4 "update_whitelist", CreateDevice = 5 "create_device", ApproveDevice = 6 "approve_device",
         CreateMetadata = 7 "create_metadata", SubmitReadings = 8 "submit_readings", Issue = 9 "issue",
         Transfer = 10 "transfer", Cancel = 11 "cancel", Claim = 12 "claim", Reserve = 13 "reserve", Lock = 14 "lock",
-        Unlock = 15 "unlock", Withdraw = 16 "withdraw",
+        Unlock = 15 "unlock", Withdraw = 16 "withdraw", UpdateUser = 17 "update_user", ChangeRole = 18 "change_role",
+        DeleteUser = 19 "delete_user", UpdateOrganisation = 20 "update_organisation",
+        DeleteOrganisation = 21 "delete_organisation", UpdateAccount = 22 "update_account",
+        DeleteAccount = 23 "delete_account", UpdateDevice = 24 "update_device", DeleteDevice = 25 "delete_device",
         CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
         ImportSeed = 34 "import_seed",
         RecurringTransfer = 31 "recurring_transfer", RecurringCancel = 32 "recurring_cancel",
@@ -54,11 +67,20 @@ vocabulary! {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     CreateUser(NewUser),
+    UpdateUser(UserUpdate),
+    ChangeRole(RoleChange),
+    DeleteUser(UserId),
     CreateOrganisation(OrganisationDescription),
+    UpdateOrganisation(OrganisationUpdate),
+    DeleteOrganisation(OrganisationId),
     CreateAccount(NewAccount),
+    UpdateAccount(AccountUpdate),
     UpdateWhitelist(WhitelistUpdate),
+    DeleteAccount(AccountId),
     CreateDevice(NewDevice),
+    UpdateDevice(DeviceUpdate),
     ApproveDevice(DeviceId),
+    DeleteDevice(DeviceId),
     CreateMetadata(MetadataDescription),
     SubmitReadings(SubmitReadings),
     Issue(IssueChunk),
@@ -73,11 +95,20 @@ impl Command {
     pub fn kind(&self) -> ActionKind {
         match self {
             Self::CreateUser(_) => ActionKind::CreateUser,
+            Self::UpdateUser(_) => ActionKind::UpdateUser,
+            Self::ChangeRole(_) => ActionKind::ChangeRole,
+            Self::DeleteUser(_) => ActionKind::DeleteUser,
             Self::CreateOrganisation(_) => ActionKind::CreateOrganisation,
+            Self::UpdateOrganisation(_) => ActionKind::UpdateOrganisation,
+            Self::DeleteOrganisation(_) => ActionKind::DeleteOrganisation,
             Self::CreateAccount(_) => ActionKind::CreateAccount,
+            Self::UpdateAccount(_) => ActionKind::UpdateAccount,
+            Self::DeleteAccount(_) => ActionKind::DeleteAccount,
             Self::UpdateWhitelist(_) => ActionKind::UpdateWhitelist,
             Self::CreateDevice(_) => ActionKind::CreateDevice,
+            Self::UpdateDevice(_) => ActionKind::UpdateDevice,
             Self::ApproveDevice(_) => ActionKind::ApproveDevice,
+            Self::DeleteDevice(_) => ActionKind::DeleteDevice,
             Self::CreateMetadata(_) => ActionKind::CreateMetadata,
             Self::SubmitReadings(_) => ActionKind::SubmitReadings,
             Self::Issue(_) => ActionKind::Issue,
@@ -150,11 +181,20 @@ pub fn decide(
 ) -> Result<(Changes, Outcome), Refusal> {
     match command {
         Command::CreateUser(user) => register::user(state, actor, user, now),
+        Command::UpdateUser(update) => user::update(state, actor, update),
+        Command::ChangeRole(change) => user::change_role(state, actor, change),
+        Command::DeleteUser(id) => user::delete(state, actor, *id),
         Command::CreateOrganisation(organisation) => register::organisation(state, actor, organisation, now),
+        Command::UpdateOrganisation(update) => organisation::update(state, actor, update),
+        Command::DeleteOrganisation(id) => organisation::delete(state, actor, *id),
         Command::CreateAccount(account) => register::account(state, actor, account, now),
+        Command::UpdateAccount(update) => account::update(state, actor, update),
+        Command::DeleteAccount(id) => account::delete(state, actor, *id, now),
         Command::UpdateWhitelist(update) => register::whitelist(state, actor, update),
         Command::CreateDevice(device) => register::device(state, actor, device, now),
+        Command::UpdateDevice(update) => device::update(state, actor, update),
         Command::ApproveDevice(device) => register::approve(state, actor, *device),
+        Command::DeleteDevice(id) => device::delete(state, actor, *id, now, rules),
         Command::CreateMetadata(metadata) => register::metadata(state, actor, metadata, now),
         Command::SubmitReadings(readings) => readings::decide(state, actor, readings, now, rules),
         Command::Issue(chunk) => issue::decide(state, actor, chunk, now, rules),

@@ -13,8 +13,8 @@ use crate::device::vocabulary;
 use crate::recurring_order::{OrderDeed, OrderState};
 use crate::seal::{self, Salt};
 use crate::{
-    Account, Bundle, CertificateAttributes, Change, Device, EnergySource, IssuanceMetadata, Organisation, Portion,
-    Reading, ReadingSource, RecurringOrder, User,
+    Account, AccountId, Bundle, CertificateAttributes, Change, Device, EnergySource, IssuanceMetadata, Organisation,
+    OrganisationDescription, Portion, Reading, ReadingSource, RecurringOrder, User,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -146,17 +146,33 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
             user_fields(f, user);
             f.list(user_tag::ACCOUNTS, accounts.iter().map(|a| a.0));
         }),
-        Change::MemberAdded { user, account } => {
-            let after = fields(salt, |f| f.list(user_tag::ACCOUNTS, std::iter::once(account.0)));
-            updated(Entity::User, user.0, Vec::new(), after)
+        Change::UserChanged { before, after, .. } => {
+            changed(Entity::User, after.id.0, salt, |f| user_fields(f, before), |f| user_fields(f, after))
+        }
+        Change::UserDeleted(id) => deleted(Entity::User, id.0),
+        Change::MembershipsChanged { user, joined, left } => {
+            let list = |accounts: &[AccountId]| match accounts {
+                [] => Vec::new(),
+                accounts => fields(salt, |f| f.list(user_tag::ACCOUNTS, accounts.iter().map(|a| a.0))),
+            };
+            updated(Entity::User, user.0, list(left), list(joined))
         }
         Change::OrganisationCreated(organisation) => {
             created(Entity::Organisation, organisation.id.0, salt, |f| organisation_fields(f, organisation))
         }
+        Change::OrganisationChanged { id, before, after } => {
+            let (was, is) = (|f: &mut Fields<'_>| describe(f, before), |f: &mut Fields<'_>| describe(f, after));
+            changed(Entity::Organisation, id.0, salt, was, is)
+        }
+        Change::OrganisationDeleted(id) => deleted(Entity::Organisation, id.0),
         Change::AccountCreated { account, whitelist } => created(Entity::Account, account.id.0, salt, |f| {
             account_fields(f, account);
             f.list(account_tag::WHITELIST, whitelist.iter().map(|a| a.0));
         }),
+        Change::AccountChanged { before, after } => {
+            changed(Entity::Account, after.id.0, salt, |f| account_fields(f, before), |f| account_fields(f, after))
+        }
+        Change::AccountDeleted(id) => deleted(Entity::Account, id.0),
         Change::WhitelistChanged { account, added, removed } => {
             let before = fields(salt, |f| f.list(account_tag::WHITELIST, removed.iter().map(|a| a.0)));
             let after = fields(salt, |f| f.list(account_tag::WHITELIST, added.iter().map(|a| a.0)));
@@ -168,6 +184,10 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
             let after = fields(salt, |f| f.flag(device_tag::APPROVED, true));
             updated(Entity::Device, id.0, before, after)
         }
+        Change::DeviceChanged { before, after } => {
+            changed(Entity::Device, after.id.0, salt, |f| device_fields(f, before), |f| device_fields(f, after))
+        }
+        Change::DeviceDeleted(id) => deleted(Entity::Device, id.0),
         Change::MetadataCreated(metadata) => {
             created(Entity::Metadata, metadata.id.0, salt, |f| metadata_fields(f, metadata))
         }
@@ -230,6 +250,46 @@ fn updated(entity: Entity, entity_id: i64, before: Vec<u8>, after: Vec<u8>) -> E
     EventBody { entity, entity_id, event_type: EventType::Update, before, after }
 }
 
+/// An update with the fields that differ, on the side that has them.
+fn changed(
+    entity: Entity,
+    entity_id: i64,
+    salt: &Salt,
+    before: impl FnOnce(&mut Fields<'_>),
+    after: impl FnOnce(&mut Fields<'_>),
+) -> EventBody {
+    let (before, after) = (fields(salt, before), fields(salt, after));
+    let (was, is) = (split(&before), split(&after));
+    let only = |these: &[&[u8]], others: &[&[u8]]| {
+        these.iter().filter(|field| !others.contains(field)).copied().collect::<Vec<_>>().concat()
+    };
+    updated(entity, entity_id, only(&was, &is), only(&is, &was))
+}
+
+fn deleted(entity: Entity, entity_id: i64) -> EventBody {
+    EventBody { entity, entity_id, event_type: EventType::Delete, before: Vec::new(), after: Vec::new() }
+}
+
+/// Fields one by one, each with its tag and length.
+fn split(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let (mut length, mut place) = (0_usize, 1);
+        loop {
+            let byte = bytes[place];
+            length |= usize::from(byte & 0x7f) << (7 * (place - 1));
+            place += 1;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let (field, rest) = bytes.split_at(place + length);
+        fields.push(field);
+        bytes = rest;
+    }
+    fields
+}
+
 /// Tags of a user's fields.
 pub mod user_tag {
     pub const ROLES: u8 = 1;
@@ -277,13 +337,16 @@ pub mod organisation_tag {
 }
 
 fn organisation_fields(f: &mut Fields<'_>, organisation: &Organisation) {
-    let description = &organisation.description;
+    describe(f, &organisation.description);
+    f.instant(organisation_tag::CREATED_AT, organisation.created_at);
+}
+
+fn describe(f: &mut Fields<'_>, description: &OrganisationDescription) {
     f.text(organisation_tag::NAME, &description.name);
     f.text(organisation_tag::BUSINESS_ID, &description.business_id);
     f.text(organisation_tag::PRIMARY_CONTACT, &description.primary_contact);
     f.optional_text(organisation_tag::ADDRESS, description.address.as_deref());
     f.optional_text(organisation_tag::WEBSITE, description.website.as_deref());
-    f.instant(organisation_tag::CREATED_AT, organisation.created_at);
 }
 
 /// Tags of a device's fields.
@@ -530,6 +593,37 @@ mod tests {
             put_length(&mut out, length);
             assert_eq!(out, bytes, "{length}");
         }
+    }
+
+    #[test]
+    fn fields_come_apart_again_and_a_change_holds_what_differs() {
+        let long: Vec<i64> = (0..200).collect();
+        let salt = [7; 16];
+        let before = |f: &mut Fields<'_>| {
+            f.integer(1, 0);
+            f.list(2, long.iter().copied());
+            f.text(3, "same");
+            f.text(4, "gone");
+        };
+        let after = |f: &mut Fields<'_>| {
+            f.integer(1, 300);
+            f.list(2, long.iter().copied());
+            f.text(3, "same");
+            f.text(5, "new");
+        };
+        let whole = fields(&salt, before);
+        assert_eq!(split(&whole).iter().map(|field| field[0]).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!(split(&whole).concat(), whole);
+        let body = changed(Entity::User, 9, &salt, before, after);
+        let was = fields(&salt, |f| {
+            f.integer(1, 0);
+            f.text(4, "gone");
+        });
+        let is = fields(&salt, |f| {
+            f.integer(1, 300);
+            f.text(5, "new");
+        });
+        assert_eq!((body.before, body.after, body.event_type), (was, is, EventType::Update));
     }
 
     proptest! {

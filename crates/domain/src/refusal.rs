@@ -27,6 +27,18 @@ pub enum Refusal {
     DeviceMissing { device_id: DeviceId },
     #[error("Issuance metadata with id {metadata_id} not found")]
     MetadataMissing { metadata_id: MetadataId },
+    #[error("User {user_id} is the last Registry Administrator")]
+    LastAdministrator { user_id: UserId },
+    #[error("Account {account_id} holds bundle {bundle_id}, which is {status}")]
+    AccountHoldsBundles { account_id: AccountId, bundle_id: BundleId, status: BundleStatus },
+    #[error("Account {account_id} has device {device_id}, which is not deleted")]
+    AccountHasDevices { account_id: AccountId, device_id: DeviceId },
+    #[error("Device {device_id} stays in its account and does not move to account {account_id}")]
+    DeviceStays { device_id: DeviceId, account_id: AccountId },
+    #[error("The {field} of device {device_id} cannot become this, because readings were accepted of it")]
+    DeviceMeasured { device_id: DeviceId, field: &'static str },
+    #[error("Device {device_id} has a reading from {start} that is to be issued")]
+    DeviceHasPendingReadings { device_id: DeviceId, start: Timestamp },
     #[error("{field} is already used: {value}")]
     Taken { field: &'static str, value: String },
     #[error("{field} has more than {max} entries")]

@@ -3,12 +3,14 @@
 //! Invariant: `apply` is the only way it changes, and it makes exactly what the changes say. What was not loaded does not
 //! exist here; the loader must fetch everything that the commands name.
 
+mod register;
+
 use crate::action::Adopted;
 use crate::{
     Account, AccountId, ActionId, Actor, AttributesId, Bundle, BundleId, Capability, CertificateAttributes, Device,
-    DeviceId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation, OrganisationId, Reading,
-    ReadingSource, RecurringOrder, RecurringOrderId, Refusal, User, UserId, WattHours, bundle::Mutable,
-    recurring_order::OrderState,
+    DeviceId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation, OrganisationDescription,
+    OrganisationId, Reading, ReadingSource, RecurringOrder, RecurringOrderId, Refusal, Role, User, UserId, WattHours,
+    bundle::Mutable, recurring_order::OrderState,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -54,15 +56,36 @@ pub enum Change {
         accounts: Vec<AccountId>,
         password_hash: Option<String>,
     },
-    MemberAdded {
+    /// Before and after differ in what a change may touch. A new password's hash goes to where secrets are kept.
+    UserChanged {
+        before: Box<User>,
+        after: Box<User>,
+        password_hash: Option<String>,
+    },
+    /// Their sessions end, and their sign-in name is free again.
+    UserDeleted(UserId),
+    MembershipsChanged {
         user: UserId,
-        account: AccountId,
+        joined: Vec<AccountId>,
+        left: Vec<AccountId>,
     },
     OrganisationCreated(Organisation),
+    OrganisationChanged {
+        id: OrganisationId,
+        before: Box<OrganisationDescription>,
+        after: Box<OrganisationDescription>,
+    },
+    OrganisationDeleted(OrganisationId),
     AccountCreated {
         account: Account,
         whitelist: Vec<AccountId>,
     },
+    AccountChanged {
+        before: Box<Account>,
+        after: Box<Account>,
+    },
+    /// Nobody belongs to it any more.
+    AccountDeleted(AccountId),
     WhitelistChanged {
         account: AccountId,
         added: Vec<AccountId>,
@@ -70,6 +93,11 @@ pub enum Change {
     },
     DeviceCreated(Device),
     DeviceApproved(DeviceId),
+    DeviceChanged {
+        before: Box<Device>,
+        after: Box<Device>,
+    },
+    DeviceDeleted(DeviceId),
     MetadataCreated(IssuanceMetadata),
     AttributesCreated(CertificateAttributes),
     /// Readings with serial ids from `first`; at most [`READINGS_PER_EVENT_MAX`](crate::action::READINGS_PER_EVENT_MAX).
@@ -102,15 +130,25 @@ pub enum Change {
 impl Change {
     /// The user whose tokens and API keys end with this change, because what they were given for no longer holds: their
     /// roles, their password or the user is gone. The store and the memory of who is signed in both go by it.
-    pub const fn revokes(&self) -> Option<UserId> {
+    pub fn revokes(&self) -> Option<UserId> {
         match self {
+            Self::UserChanged { before, after, password_hash } => {
+                (password_hash.is_some() || before.roles != after.roles).then_some(after.id)
+            }
+            Self::UserDeleted(id) => Some(*id),
             Self::UserCreated { .. }
-            | Self::MemberAdded { .. }
+            | Self::MembershipsChanged { .. }
             | Self::OrganisationCreated(_)
+            | Self::OrganisationChanged { .. }
+            | Self::OrganisationDeleted(_)
             | Self::AccountCreated { .. }
+            | Self::AccountChanged { .. }
+            | Self::AccountDeleted(_)
             | Self::WhitelistChanged { .. }
             | Self::DeviceCreated(_)
             | Self::DeviceApproved(_)
+            | Self::DeviceChanged { .. }
+            | Self::DeviceDeleted(_)
             | Self::MetadataCreated(_)
             | Self::AttributesCreated(_)
             | Self::ReadingsAccepted { .. }
@@ -150,6 +188,7 @@ pub struct IssuePlace {
 pub struct State {
     pub next: NextIds,
     pub users: HashMap<UserId, User>,
+    /// Of users and in accounts that are not deleted.
     pub memberships: HashSet<(UserId, AccountId)>,
     pub organisations: HashMap<OrganisationId, Organisation>,
     pub accounts: HashMap<AccountId, Account>,
@@ -232,6 +271,29 @@ impl State {
         Err(Refusal::Forbidden { needs: needs.join(", or ") })
     }
 
+    /// Whether `actor` is a user who has this role now.
+    pub fn has_role(&self, actor: Actor, role: Role) -> bool {
+        match actor {
+            Actor::Operator => false,
+            Actor::User(id) => self.live_user(id).is_some_and(|user| user.roles.contains(role)),
+        }
+    }
+
+    /// The user, unless they are unknown or deleted.
+    pub fn live_user(&self, id: UserId) -> Option<&User> {
+        self.users.get(&id).filter(|user| !user.is_deleted)
+    }
+
+    /// The accounts that a user belongs to.
+    pub fn accounts_of(&self, user: UserId) -> impl Iterator<Item = AccountId> {
+        self.memberships.iter().filter(move |(member, _)| *member == user).map(|(_, account)| *account)
+    }
+
+    /// The users who belong to an account.
+    pub fn users_of(&self, account: AccountId) -> impl Iterator<Item = UserId> {
+        self.memberships.iter().filter(move |(_, joined)| *joined == account).map(|(user, _)| *user)
+    }
+
     /// The account, unless it is unknown or deleted.
     pub fn live_account(&self, id: AccountId) -> Option<&Account> {
         self.accounts.get(&id).filter(|account| !account.is_deleted)
@@ -247,6 +309,12 @@ impl State {
             Some(index) => self.written.bundles.get(index),
             None => self.bundles.get(&id),
         }
+    }
+
+    /// The bundles in an account, of those that were loaded or made.
+    pub fn bundles_in(&self, account: AccountId) -> impl Iterator<Item = &Bundle> {
+        let all = self.bundles.values().chain(&self.written.bundles);
+        all.filter(move |bundle| bundle.account_id == account)
     }
 
     /// Adds a bundle as it is stored.
@@ -373,46 +441,6 @@ impl State {
 
     fn register(&mut self, change: &Change) {
         match change {
-            Change::UserCreated { user, accounts, .. } => {
-                assert_eq!(user.id, self.next.user, "user ids are serial");
-                self.next.user = user.id.next();
-                self.memberships.extend(accounts.iter().map(|account| (user.id, *account)));
-                self.taken.insert((PRIMARY_CONTACT, user.primary_contact.clone()));
-                self.users.insert(user.id, user.clone());
-            }
-            Change::MemberAdded { user, account } => {
-                self.memberships.insert((*user, *account));
-            }
-            Change::OrganisationCreated(organisation) => {
-                assert_eq!(organisation.id, self.next.organisation, "organisation ids are serial");
-                self.next.organisation = organisation.id.next();
-                self.taken.insert((ORGANISATION_NAME, organisation.description.name.clone()));
-                self.organisations.insert(organisation.id, organisation.clone());
-            }
-            Change::AccountCreated { account, whitelist } => {
-                assert_eq!(account.id, self.next.account, "account ids are serial");
-                self.next.account = account.id.next();
-                self.whitelist.extend(whitelist.iter().map(|sender| (account.id, *sender)));
-                self.whitelist_sizes.insert(account.id, whitelist.len());
-                self.taken.insert((ACCOUNT_NAME, account.name.clone()));
-                self.accounts.insert(account.id, account.clone());
-            }
-            Change::WhitelistChanged { account, added, removed } => {
-                for sender in removed {
-                    self.whitelist.remove(&(*account, *sender));
-                }
-                self.whitelist.extend(added.iter().map(|sender| (*account, *sender)));
-                let size = self.whitelist_sizes.entry(*account).or_default();
-                *size = (*size + added.len()).saturating_sub(removed.len());
-            }
-            Change::DeviceCreated(device) => {
-                assert_eq!(device.id, self.next.device, "device ids are serial");
-                self.next.device = device.id.next();
-                if let Some(meter) = &device.description.meter_data_id {
-                    self.taken.insert((METER_DATA_ID, meter.clone()));
-                }
-                self.devices.insert(device.id, device.clone());
-            }
             Change::MetadataCreated(metadata) => {
                 assert_eq!(metadata.id, self.next.metadata, "metadata ids are serial");
                 self.next.metadata = metadata.id.next();
@@ -433,12 +461,7 @@ impl State {
                 let order = self.recurring_orders.get_mut(id).expect("an order that ends was loaded");
                 (order.state, order.next_due_at) = (OrderState::Ended, None);
             }
-            Change::DeviceApproved(_)
-            | Change::ReadingsAccepted { .. }
-            | Change::ReadingSuperseded { .. }
-            | Change::BundleCreated(_)
-            | Change::BundleChanged { .. }
-            | Change::Adopted(_) => unreachable!("applied by its own function"),
+            other => self.register_party(other),
         }
         self.written.others.push(change.clone());
     }

@@ -7,12 +7,15 @@ use crate::{
 };
 use crate::{action::ActionRow, event::EventRow};
 use db::{Connection, Result};
-use domain::action::{Adopted, BundleAction, CreateBundle, Deed, ImportSeed, SeedFamily};
+use domain::action::{Adopted, BundleAction, CreateBundle, Deed, Edit, ImportSeed, SeedFamily};
 use domain::recurring_order::{OrderDeed, OrderTerms};
 use domain::state::{ACCOUNT_NAME, METER_DATA_ID, ORGANISATION_NAME, PRIMARY_CONTACT};
 use domain::{Actor, Change, Command, DeviceId, GrossNet, NextIds, Quality, Reading, State};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+
+/// The year 0: before every reading, and known to both engines.
+const FIRST_INSTANT: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
 /// The ids and unique values that commands name.
 #[derive(Default)]
@@ -43,13 +46,34 @@ impl Named {
                 self.accounts.extend(new.account_ids.iter().map(|id| id.0));
                 self.contacts.push(new.primary_contact.clone());
             }
+            Command::UpdateUser(update) => {
+                self.users.push(update.user_id.0);
+                self.accounts.extend(update.account_ids.iter().flatten().map(|id| id.0));
+                self.contacts.extend(update.primary_contact.clone());
+            }
+            Command::ChangeRole(change) => self.users.push(change.user_id.0),
+            Command::DeleteUser(id) => self.users.push(id.0),
             Command::CreateOrganisation(new) => self.organisation_names.push(new.name.clone()),
+            Command::UpdateOrganisation(update) => {
+                self.organisations.push(update.organisation_id.0);
+                self.organisation_names.extend(update.name.clone());
+            }
+            Command::DeleteOrganisation(id) => self.organisations.push(id.0),
             Command::CreateAccount(new) => {
                 self.organisations.extend(new.organisation_id.map(|id| id.0));
                 self.users.extend(new.user_ids.iter().map(|id| id.0));
                 self.accounts.extend(new.whitelist.iter().map(|id| id.0));
                 self.account_names.push(new.name.clone());
             }
+            Command::UpdateAccount(update) => {
+                self.accounts.push(update.account_id.0);
+                if let Edit::Set(id) = update.organisation_id {
+                    self.organisations.push(id.0);
+                }
+                self.users.extend(update.user_ids.iter().flatten().map(|id| id.0));
+                self.account_names.extend(update.name.clone());
+            }
+            Command::DeleteAccount(id) => self.accounts.push(id.0),
             Command::UpdateWhitelist(update) => {
                 self.accounts.push(update.account_id.0);
                 self.accounts.extend(update.add.iter().map(|id| id.0));
@@ -60,7 +84,13 @@ impl Named {
                 self.accounts.push(new.account_id.0);
                 self.meters.extend(new.description.meter_data_id.clone());
             }
-            Command::ApproveDevice(id) => self.devices.push(id.0),
+            Command::UpdateDevice(update) => {
+                self.devices.push(update.device_id.0);
+                if let Edit::Set(meter) = &update.meter_data_id {
+                    self.meters.push(meter.clone());
+                }
+            }
+            Command::ApproveDevice(id) | Command::DeleteDevice(id) => self.devices.push(id.0),
             Command::CreateMetadata(_) => {}
             Command::SubmitReadings(submission) => {
                 self.devices.extend(submission.readings.iter().map(|r| r.device_id.0));
@@ -199,11 +229,20 @@ pub fn load<'c>(
             }
             Command::CreateBundle(statement) => load_interval(connection, &mut state, statement)?,
             Command::CreateUser(_)
+            | Command::UpdateUser(_)
+            | Command::ChangeRole(_)
+            | Command::DeleteUser(_)
             | Command::CreateOrganisation(_)
+            | Command::UpdateOrganisation(_)
+            | Command::DeleteOrganisation(_)
             | Command::CreateAccount(_)
+            | Command::UpdateAccount(_)
+            | Command::DeleteAccount(_)
             | Command::UpdateWhitelist(_)
             | Command::CreateDevice(_)
+            | Command::UpdateDevice(_)
             | Command::ApproveDevice(_)
+            | Command::DeleteDevice(_)
             | Command::CreateMetadata(_)
             | Command::Bundles(_)
             | Command::ImportSeed(_)
@@ -291,17 +330,41 @@ fn load_taken(connection: &mut Connection, named: &Named, state: &mut State) -> 
     Ok(())
 }
 
-/// Reads the sizes of the whitelists that are to grow; apart, because only few commands need it.
-pub fn load_whitelist_sizes<'c>(
+/// Reads what only few commands need, each for itself: how long a whitelist is, who else belongs to an account or
+/// administers the registry, what keeps an account or a device from being deleted. Of the latter one thing is enough, as
+/// such a command is alone in its batch.
+pub fn load_apart<'c>(
     connection: &mut Connection,
     state: &mut State,
+    now: Timestamp,
     commands: impl Iterator<Item = &'c Command>,
 ) -> Result<()> {
+    let mut losses = 0;
     for command in commands {
-        if let Command::UpdateWhitelist(update) = command {
-            let size = account::whitelist_size(connection, update.account_id)?;
-            state.whitelist_sizes.insert(update.account_id, usize::try_from(size).unwrap_or(usize::MAX));
+        match command {
+            Command::UpdateWhitelist(update) => {
+                let size = account::whitelist_size(connection, update.account_id)?;
+                state.whitelist_sizes.insert(update.account_id, usize::try_from(size).unwrap_or(usize::MAX));
+            }
+            Command::UpdateAccount(update) if update.user_ids.is_some() => {
+                state.memberships.extend(account::members(connection, &[update.account_id.0])?);
+            }
+            Command::ChangeRole(_) | Command::DeleteUser(_) => losses += 1,
+            Command::DeleteAccount(id) => {
+                bundle::binding(connection, *id, now, 1)?.into_iter().for_each(|b| state.load_bundle(b));
+                state.devices.extend(device::live_of_account(connection, *id, 1)?.into_iter().map(|d| (d.id, d)));
+            }
+            Command::DeleteDevice(id) => {
+                let places = measurement::places(connection, &[id.0], FIRST_INSTANT, Timestamp::MAX)?;
+                state.places.extend(places);
+            }
+            _ => {}
         }
+    }
+    if losses > 0 {
+        // One more than may go in this batch: if any is left after them, it is among these.
+        let found = user::administrators(connection, losses + 1)?;
+        state.users.extend(found.into_iter().map(|user| (user.id, user)));
     }
     Ok(())
 }
@@ -340,14 +403,25 @@ fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
             user::insert(tx, user, password_hash.as_deref())?;
             accounts.iter().try_for_each(|account| user::insert_membership(tx, user.id, *account))
         }
-        Change::MemberAdded { user, account } => user::insert_membership(tx, *user, *account),
+        Change::UserChanged { after, password_hash, .. } => user::update(tx, after, password_hash.as_deref()),
+        Change::UserDeleted(id) => user::delete(tx, *id),
+        Change::MembershipsChanged { user, joined, left } => {
+            left.iter().try_for_each(|account| user::delete_membership(tx, *user, *account))?;
+            joined.iter().try_for_each(|account| user::insert_membership(tx, *user, *account))
+        }
         Change::OrganisationCreated(organisation) => organisation::insert(tx, organisation),
+        Change::OrganisationChanged { id, after, .. } => organisation::update(tx, *id, after),
+        Change::OrganisationDeleted(id) => organisation::delete(tx, *id),
         Change::AccountCreated { account, whitelist } => {
             account::insert(tx, account)?;
             account::change_whitelist(tx, account.id, whitelist, &[])
         }
+        Change::AccountChanged { after, .. } => account::update(tx, after),
+        Change::AccountDeleted(id) => account::delete(tx, *id),
         Change::WhitelistChanged { account, added, removed } => account::change_whitelist(tx, *account, added, removed),
         Change::DeviceCreated(device) | Change::Adopted(Adopted::Device(device)) => device::insert(tx, device),
+        Change::DeviceChanged { after, .. } => device::describe(tx, after),
+        Change::DeviceDeleted(id) => device::delete(tx, *id),
         Change::MetadataCreated(metadata) | Change::Adopted(Adopted::Metadata(metadata)) => {
             metadata::insert(tx, metadata)
         }

@@ -227,6 +227,74 @@ fn listed_of(row: &Row<'_>) -> Result<Listed> {
     })
 }
 
+/// Up to `limit` bundles of an account that keep it from being deleted, the newest first.
+pub(crate) fn binding(
+    connection: &mut Connection,
+    account: AccountId,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Bundle>> {
+    connection.query(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM bundle b WHERE b.account_id = $1 AND (b.status = $2 OR (b.status IN ($3, $4) AND b.expires_at > $5)) \
+             ORDER BY b.production_start DESC, b.id DESC LIMIT $6"
+        ),
+        &[
+            account.0.into(),
+            BundleStatus::Reserved.code().into(),
+            BundleStatus::Active.code().into(),
+            BundleStatus::Locked.code().into(),
+            now.into(),
+            limit.into(),
+        ],
+        bundle_of,
+    )
+}
+
+/// Bundles of an account that carry one snapshot and are in one state.
+pub struct SnapshotSum {
+    pub attributes_id: AttributesId,
+    pub status: BundleStatus,
+    pub bundles: u64,
+    pub energy: WattHours,
+}
+
+/// What an account holds, split parents apart, summed up by snapshot and state as they are stored. One walk along the index
+/// of accounts: as long as the account has bundles.
+pub fn sums(connection: &mut Connection, account: AccountId) -> Result<Vec<SnapshotSum>> {
+    connection.query(
+        "SELECT b.attributes_id, b.status, COUNT(*), CAST(SUM(b.range_last - b.range_first + 1) AS BIGINT) FROM bundle b \
+         WHERE b.account_id = $1 AND b.status <> $2 GROUP BY b.attributes_id, b.status",
+        &[account.0.into(), BundleStatus::Split.code().into()],
+        |r| {
+            Ok(SnapshotSum {
+                attributes_id: AttributesId(r.get(0)?),
+                status: coded(r, 1, BundleStatus::from_code)?,
+                bundles: crate::code::count(r, 2)?,
+                energy: WattHours(crate::code::count(r, 3)?),
+            })
+        },
+    )
+}
+
+/// Up to `limit` devices behind an id, in the order of ids, of which an account holds bundles, each with the newest snapshot
+/// that these carry. Split parents are no bundles.
+pub fn devices_of(
+    connection: &mut Connection,
+    account: AccountId,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<(DeviceId, AttributesId)>> {
+    let select = Select::new("SELECT b.device_id, MAX(b.attributes_id) FROM bundle b")
+        .and("b.account_id = ?", Some(account.0))
+        .and("b.device_id > ?", after)
+        .and("b.status <> ?", Some(BundleStatus::Split.code()))
+        .tail("GROUP BY b.device_id ORDER BY b.device_id LIMIT ?", limit);
+    connection.select(&select, |r| Ok((DeviceId(r.get(0)?), AttributesId(r.get(1)?))))
+}
+
 /// The energy of all bundles of `filter`.
 pub fn volume(connection: &mut Connection, filter: &BundleFilter, now: Timestamp) -> Result<WattHours> {
     const SUM: &str = "SELECT CAST(COALESCE(SUM(b.range_last - b.range_first + 1), 0) AS BIGINT) FROM bundle b";

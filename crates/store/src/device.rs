@@ -1,8 +1,8 @@
 //! Devices.
 
 use crate::code::{coded, count, kept, optional_coded};
-use db::{Connection, Result, Row, Value};
-use domain::{AccountId, Device, DeviceDescription, DeviceId, DeviceKind, EnergySource, GrossNet};
+use db::{Connection, Result, Row, Select, Value};
+use domain::{AccountId, Device, DeviceDescription, DeviceId, DeviceKind, EnergySource, GrossNet, UserId};
 
 macro_rules! columns {
     () => {
@@ -78,6 +78,59 @@ pub fn of_accounts(connection: &mut Connection, ids: &[i64], accounts: &[i64]) -
     )
 }
 
+/// Which devices to list. An absent filter filters nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of accounts that this user belongs to.
+    pub member: Option<UserId>,
+    pub account: Option<AccountId>,
+    pub energy_source: Option<EnergySource>,
+    pub kind: Option<DeviceKind>,
+    pub is_approved: Option<bool>,
+    pub with_deleted: bool,
+}
+
+/// Up to `limit` devices of `filter` behind an id, in the order of ids.
+pub fn list(connection: &mut Connection, filter: &Filter, after: Option<i64>, limit: i64) -> Result<Vec<Device>> {
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM device d"))
+        .and("d.account_id = ?", filter.account.map(|id| id.0))
+        .and("d.id > ?", after)
+        .and(
+            "d.account_id IN (SELECT m.account_id FROM account_user m JOIN account a ON a.id = m.account_id \
+             WHERE m.user_id = ? AND NOT a.is_deleted)",
+            filter.member.map(|user| user.0),
+        )
+        .and("d.energy_source = ?", filter.energy_source.map(EnergySource::code))
+        .and("d.kind = ?", filter.kind.map(DeviceKind::code))
+        .and("d.is_approved = ?", filter.is_approved)
+        .and_if(!filter.with_deleted, "NOT d.is_deleted")
+        .tail("ORDER BY d.id LIMIT ?", limit);
+    connection.select(&select, device_of)
+}
+
+/// Up to `limit` devices of an account that are not deleted.
+pub fn live_of_account(connection: &mut Connection, account: AccountId, limit: i64) -> Result<Vec<Device>> {
+    let filter = Filter { account: Some(account), ..Filter::default() };
+    list(connection, &filter, None, limit)
+}
+
+/// How many devices of an account there are of a type, and what they can deliver together.
+pub struct TypeSum {
+    pub technology_type: String,
+    pub devices: u64,
+    pub capacity_watts: u64,
+}
+
+/// The devices of an account that are not deleted, summed up by type of technology.
+pub fn sums_by_type(connection: &mut Connection, account: AccountId) -> Result<Vec<TypeSum>> {
+    connection.query(
+        "SELECT d.technology_type, COUNT(*), CAST(SUM(d.capacity_watts) AS BIGINT) FROM device d \
+         WHERE d.account_id = $1 AND NOT d.is_deleted GROUP BY d.technology_type ORDER BY d.technology_type",
+        &[account.0.into()],
+        |r| Ok(TypeSum { technology_type: r.get(0)?, devices: count(r, 1)?, capacity_watts: count(r, 2)? }),
+    )
+}
+
 /// Production devices that are not deleted, in the order of their ids.
 pub fn production_ids(connection: &mut Connection) -> Result<Vec<DeviceId>> {
     connection.query(
@@ -114,6 +167,25 @@ pub fn insert(tx: &mut Connection, device: &Device) -> Result<()> {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         &values,
     )?;
+    Ok(())
+}
+
+/// Writes what is stated of a device, its version and whether it is approved.
+pub fn describe(tx: &mut Connection, device: &Device) -> Result<()> {
+    let mut values: Vec<Value<'_>> = vec![device.id.0.into()];
+    values.extend(description_values(&device.description));
+    values.extend::<[Value<'_>; 2]>([device.version.into(), device.is_approved.into()]);
+    tx.execute(
+        "UPDATE device SET name = $2, grid = $3, energy_source = $4, technology_type = $5, operational_date = $6, \
+         capacity_watts = $7, peak_demand_watts = $8, location = $9, meter_data_id = $10, kind = $11, version = $12, \
+         is_approved = $13 WHERE id = $1",
+        &values,
+    )?;
+    Ok(())
+}
+
+pub fn delete(tx: &mut Connection, id: DeviceId) -> Result<()> {
+    tx.execute("UPDATE device SET is_deleted = TRUE WHERE id = $1", &[id.0.into()])?;
     Ok(())
 }
 

@@ -72,6 +72,27 @@ pub fn taken_names(connection: &mut Connection, names: &[String]) -> Result<Vec<
     )
 }
 
+pub fn update(tx: &mut Connection, id: OrganisationId, description: &OrganisationDescription) -> Result<()> {
+    tx.execute(
+        "UPDATE organisation SET name = $2, business_id = $3, primary_contact = $4, address = $5, website = $6 \
+         WHERE id = $1",
+        &[
+            id.0.into(),
+            description.name.as_str().into(),
+            description.business_id.as_str().into(),
+            description.primary_contact.as_str().into(),
+            description.address.as_deref().into(),
+            description.website.as_deref().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn delete(tx: &mut Connection, id: OrganisationId) -> Result<()> {
+    tx.execute("UPDATE organisation SET is_deleted = TRUE WHERE id = $1", &[id.0.into()])?;
+    Ok(())
+}
+
 pub fn insert(tx: &mut Connection, organisation: &Organisation) -> Result<()> {
     let description = &organisation.description;
     tx.execute(

@@ -10,6 +10,7 @@ mod bundles;
 mod dice;
 mod issue;
 mod readings;
+mod register;
 mod tables;
 mod verdict;
 
@@ -19,8 +20,8 @@ pub use verdict::Verdict;
 
 use domain::action::WhitelistUpdate;
 use domain::{
-    AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, DeviceKind, GrossNet, Interval, MetadataId, Reading,
-    Role, UserId,
+    AccountId, Actor, BundleId, BundleStatus, Command, DeviceDescription, DeviceId, GrossNet, Interval, MetadataId,
+    Reading, Role, UserId,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,14 +46,29 @@ pub struct Beneficiary {
 
 #[derive(Clone, Debug)]
 pub struct ModelDevice {
-    pub account: AccountId,
-    pub kind: DeviceKind,
-    pub capacity_watts: u64,
-    pub operational_date: Timestamp,
-    pub is_approved: bool,
-    pub gross_net: Option<GrossNet>,
+    account: AccountId,
+    description: DeviceDescription,
+    version: i64,
+    is_approved: bool,
+    is_deleted: bool,
+    gross_net: Option<GrossNet>,
     /// All that were ever issued: number `n` is at place `n - 1`.
-    pub certificates: Vec<Certificate>,
+    certificates: Vec<Certificate>,
+}
+
+impl ModelDevice {
+    /// As it was registered: not measured yet, nothing issued.
+    pub fn new(account: AccountId, description: DeviceDescription, is_approved: bool) -> Self {
+        Self {
+            account,
+            description,
+            version: 1,
+            is_approved,
+            is_deleted: false,
+            gross_net: None,
+            certificates: Vec::new(),
+        }
+    }
 }
 
 /// A bundle as it was born; what changes is said by its certificates.
@@ -73,16 +89,21 @@ struct Version {
     superseded_by: Option<i64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Person {
+    name: String,
+    contact: String,
     roles: Vec<Role>,
-    accounts: Vec<AccountId>,
+    /// Deleted ones among them, which count for nothing.
+    accounts: BTreeSet<AccountId>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     accounts: BTreeMap<AccountId, String>,
+    gone_accounts: BTreeSet<AccountId>,
     users: BTreeMap<UserId, Person>,
+    gone_users: BTreeMap<UserId, Person>,
     devices: BTreeMap<DeviceId, ModelDevice>,
     metadata: BTreeSet<MetadataId>,
     /// (who receives, who may send)
@@ -107,8 +128,10 @@ impl Model {
         self.accounts.insert(id, name.to_owned());
     }
 
-    pub fn user(&mut self, id: UserId, roles: &[Role], accounts: &[AccountId]) {
-        self.users.insert(id, Person { roles: roles.to_vec(), accounts: accounts.to_vec() });
+    pub fn user(&mut self, id: UserId, name: &str, roles: &[Role], accounts: &[AccountId]) {
+        let (name, contact) = (name.to_owned(), format!("{name}@example.org"));
+        let accounts = accounts.iter().copied().collect();
+        self.users.insert(id, Person { name, contact, roles: roles.to_vec(), accounts });
     }
 
     pub fn device(&mut self, id: DeviceId, device: ModelDevice) {
@@ -124,7 +147,7 @@ impl Model {
     /// Carries out `command` at `clock`, or says why it must be refused.
     ///
     /// # Panics
-    /// For commands that register people and things: the model is told of those.
+    /// For commands on organisations and metadata: the model is told of those.
     pub fn act(&mut self, clock: Timestamp, actor: Actor, command: &Command) -> Verdict {
         let now = clock.max(self.recorded_at);
         let done = match command {
@@ -134,14 +157,23 @@ impl Model {
             Command::Bundles(action) => self.move_bundles(now, actor, action),
             Command::UpdateWhitelist(update) => self.update_whitelist(actor, update),
             Command::ApproveDevice(id) => self.approve(actor, *id),
-            Command::CreateUser(_)
-            | Command::CreateOrganisation(_)
-            | Command::CreateAccount(_)
-            | Command::CreateDevice(_)
+            Command::CreateUser(new) => self.create_user(actor, new),
+            Command::UpdateUser(update) => self.update_user(actor, update),
+            Command::ChangeRole(change) => self.change_role(actor, change),
+            Command::DeleteUser(id) => self.delete_user(actor, *id),
+            Command::CreateAccount(new) => self.create_account(actor, new),
+            Command::UpdateAccount(update) => self.update_account(actor, update),
+            Command::DeleteAccount(id) => self.delete_account(now, actor, *id),
+            Command::CreateDevice(new) => self.create_device(actor, new),
+            Command::UpdateDevice(update) => self.update_device(actor, update),
+            Command::DeleteDevice(id) => self.delete_device(now, actor, *id),
+            Command::CreateOrganisation(_)
+            | Command::UpdateOrganisation(_)
+            | Command::DeleteOrganisation(_)
             | Command::CreateMetadata(_)
             | Command::ImportSeed(_)
             | Command::PlaceOrder(_)
-            | Command::EndOrder(_) => panic!("the model is told of what is registered"),
+            | Command::EndOrder(_) => panic!("the model knows none of these"),
         };
         match done {
             Err(reason) => Verdict::Refused(reason.to_owned()),
@@ -189,7 +221,7 @@ impl Model {
         if !self.has_role(actor, &[Role::RegistryAdministrator, Role::ProductionRegistrar]) {
             return Err("forbidden");
         }
-        let device = self.devices.get_mut(&id).ok_or("device_missing")?;
+        let device = self.devices.get_mut(&id).filter(|device| !device.is_deleted).ok_or("device_missing")?;
         let has_changed = !device.is_approved;
         device.is_approved = true;
         Ok(Decided { told: Verdict::Done, has_changed })
@@ -207,7 +239,10 @@ impl Model {
     fn is_member(&self, actor: Actor, account: AccountId) -> bool {
         match actor {
             Actor::Operator => true,
-            Actor::User(id) => self.users.get(&id).is_some_and(|person| person.accounts.contains(&account)),
+            Actor::User(id) => {
+                let is_here = self.accounts.contains_key(&account);
+                is_here && self.users.get(&id).is_some_and(|person| person.accounts.contains(&account))
+            }
         }
     }
 

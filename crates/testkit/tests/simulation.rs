@@ -5,7 +5,7 @@
 
 use app::Registry;
 use domain::action::NewDevice;
-use domain::{Actor, Command, DeviceDescription, DeviceKind, MetadataId, Outcome, Role};
+use domain::{Actor, Command, DeviceDescription, MetadataId, Outcome, Role};
 use jiff::Timestamp;
 use testkit::model::{Dice, Model, ModelDevice, Tables, Verdict};
 use testkit::{Engine, TestRegistry, assert_verified, device_description};
@@ -139,7 +139,7 @@ fn populated(engine: Engine) -> (TestRegistry, Model) {
     let mut producer = Actor::Operator;
     for (name, roles, accounts) in people {
         let id = test.user(name, &roles, &accounts);
-        model.user(id, &roles, &accounts);
+        model.user(id, name, &roles, &accounts);
         if name == "producer" {
             producer = Actor::User(id);
         }
@@ -148,22 +148,11 @@ fn populated(engine: Engine) -> (TestRegistry, Model) {
         [("large", ada, 1_000, Actor::Operator), ("small", bakery, 30, Actor::Operator), ("new", dairy, 500, producer)]
     {
         let description = DeviceDescription { capacity_watts, ..device_description(name) };
-        let operational_date = description.operational_date;
-        let made = test.act_as(actor, Command::CreateDevice(NewDevice { account_id: account, description }));
+        let made = test
+            .act_as(actor, Command::CreateDevice(NewDevice { account_id: account, description: description.clone() }));
         let Outcome::Device(id) = made.expect("they may").outcome() else { unreachable!("a device was made") };
         let is_approved = actor == Actor::Operator;
-        model.device(
-            id,
-            ModelDevice {
-                account,
-                kind: DeviceKind::Production,
-                capacity_watts,
-                operational_date,
-                is_approved,
-                gross_net: None,
-                certificates: Vec::new(),
-            },
-        );
+        model.device(id, ModelDevice::new(account, description, is_approved));
     }
     let metadata: MetadataId = test.metadata();
     model.metadata(metadata);

@@ -10,9 +10,9 @@ mod family;
 mod fold;
 
 use crate::head::{Head, check_next};
-use crate::report::{Audit, Noun, Phase};
+use crate::report::{Audit, Noun, Phase, at};
 use crate::rows::{self, Window, number, optional_number};
-use crate::rules::entity;
+use crate::rules::{entity, status};
 use crate::seal::{BundleCore, Hash};
 use crate::snapshots::Snapshots;
 use crate::world::World;
@@ -87,6 +87,7 @@ pub(crate) fn check(
         let parents = parents_of(connection, &found)?;
         for (row, birth) in found.iter().zip(&births) {
             family.check(audit, &row.0, row.1, birth.as_ref(), &parents);
+            check_holder(audit, world, &row.0);
         }
         count += u64::try_from(found.len()).unwrap_or(0);
         after = window.last;
@@ -99,6 +100,22 @@ pub(crate) fn check(
     }
     audit.counts().bundles = count;
     Ok(())
+}
+
+/// A deleted account holds nothing that could still be used; what had expired when it was deleted could not.
+fn check_holder(audit: &mut Audit<'_>, world: &World, row: &Row) {
+    let Some(deleted_at) = world.deleted_accounts.get(&row.account) else { return };
+    let in_use = match row.status {
+        status::RESERVED => true,
+        status::ACTIVE | status::LOCKED => row.core.expires_at > *deleted_at,
+        _ => false,
+    };
+    if in_use {
+        audit.find(FindingKind::DeletedInUse, Noun::Bundle, row.core.id, None, || {
+            let (id, account, state) = (row.core.id, row.account, status::name(row.status));
+            format!("bundle {id} is {state} in account {account}, which was deleted at {}", at(*deleted_at))
+        });
+    }
 }
 
 /// Tells the moves that no action of their kind may make. There are hardly any: their actions are looked up.

@@ -126,12 +126,14 @@ impl Log {
         if actor == 0 {
             return;
         }
+        // of themselves everybody may
+        let is_own = kind == rules::kind::UPDATE_USER && event.entity == entity::USER && event.entity_id == actor;
         let event = event.number;
         if !self.world.knows_user(actor) {
             audit.find(FindingKind::ActorUnknown, Noun::Action, id, Some(event), || {
                 format!("action {id} was taken by user {actor}, who did not exist")
             });
-        } else if !self.world.has_role(actor, roles_for(kind)) {
+        } else if !is_own && !self.world.has_role(actor, roles_for(kind)) {
             audit.find(FindingKind::ActorNotPermitted, Noun::Action, id, Some(event), || {
                 format!("action {id} of kind {kind} was taken by user {actor}, who had no role for it")
             });
@@ -154,6 +156,11 @@ impl Log {
                 let what = Noun::of_entity(entity).map_or("an unknown entity".to_owned(), |noun| format!("{noun:?}"));
                 format!("action {id} of kind {kind} cannot make an event of type {change} on {what}")
             });
+        }
+        let updates_device = action.is_some_and(|action| action.kind == rules::kind::UPDATE_DEVICE);
+        if updates_device && after.integer(12)? == Some(1) {
+            let text = || format!("event {number} approves a device by changing it");
+            audit.find(FindingKind::KindDoesNotFit, Noun::Event, number, Some(number), text);
         }
         if is_bundle {
             return self.moves.event(audit, &self.world, action, event, &before, &after);

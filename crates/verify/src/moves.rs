@@ -224,6 +224,9 @@ fn judge_move(
         let text = format!("{moved} by action {} of kind {}, which is not a transfer", action.id, action.kind);
         find(FindingKind::MovedByOtherAction, text);
     }
+    if world.deleted_accounts.contains_key(&target) {
+        find(FindingKind::DeletedInUse, format!("{moved}, which had been deleted"));
+    }
     if !world.may_trade(action.actor, source) {
         let text = format!("{moved}; user {} could not act for account {source} then", action.actor);
         find(FindingKind::MovedByStranger, text);
@@ -297,6 +300,7 @@ fn wrong_origin(world: &World, event: &Event<'_>, after: &Fields<'_>) -> Result<
     Ok(match world.devices.get(&device_id) {
         None => Some(format!("there was no device {device_id} when bundle {id} was issued on it")),
         Some(device) if device.kind != 1 => Some(format!("device {device_id} is not a production device")),
+        Some(device) if device.is_deleted => Some(format!("device {device_id} was deleted before")),
         Some(device) if !device.is_approved => Some(format!("device {device_id} was not approved at issue")),
         Some(device) if start < device.operational_date => {
             Some(format!("produced from {}, before device {device_id} was operational", at(start)))

@@ -113,6 +113,8 @@ kinds! {
     MovedByStranger = 5,
     /// Moved into an account that had not whitelisted the sender.
     MovedWithoutWhitelist = 5,
+    /// Moved into an account that was deleted, or still Active, Reserved or Locked in one; a device left behind in one.
+    DeletedInUse = 5,
     /// What must never change after issue was changed, or differs from the device as it was.
     AttributesChanged = 6,
     /// Numbers of the log that are not there.
@@ -137,6 +139,8 @@ kinds! {
     ActorUnknown = 7,
     /// An action of a user without a role that may take it.
     ActorNotPermitted = 7,
+    /// The last administrator lost the role or was deleted.
+    NobodyAdministers = 7,
     /// The ledger's head is not what the log ends with, or a next id does not follow from the rows.
     HeadDiffers = 7,
     /// An id with neither a row nor an event.

@@ -57,6 +57,9 @@ pub(crate) mod kind {
     pub(crate) const LOCK: i64 = 14;
     pub(crate) const UNLOCK: i64 = 15;
     pub(crate) const WITHDRAW: i64 = 16;
+    /// Anybody may, of themselves.
+    pub(crate) const UPDATE_USER: i64 = 17;
+    pub(crate) const UPDATE_DEVICE: i64 = 24;
     /// The issuer makes one bundle by stating it.
     pub(crate) const CREATE_BUNDLE: i64 = 29;
     /// The issuer's correction of account or state.
@@ -122,10 +125,16 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
     match (what, event_type) {
         (USER, CREATE) => action == 1,
         (ORGANISATION, CREATE) => action == 2,
-        (ACCOUNT, CREATE) | (USER, UPDATE) => action == 3,
-        (ACCOUNT, UPDATE) => action == 4,
+        (ACCOUNT, CREATE) => action == 3,
+        (USER, UPDATE) => matches!(action, 3 | 17 | 18 | 22),
+        (USER, DELETE) => action == 19,
+        (ORGANISATION, UPDATE) => action == 20,
+        (ORGANISATION, DELETE) => action == 21,
+        (ACCOUNT, UPDATE) => matches!(action, 4 | 22),
+        (ACCOUNT, DELETE) => action == 23,
         (DEVICE, CREATE) => action == 5,
-        (DEVICE, UPDATE) => action == 6,
+        (DEVICE, UPDATE) => matches!(action, 6 | kind::UPDATE_DEVICE),
+        (DEVICE, DELETE) => action == 25,
         (METADATA, CREATE) => action == 7,
         (MEASUREMENT, CREATE) => action == 8 || action == kind::CREATE_BUNDLE,
         (MEASUREMENT, UPDATE) => action == 8,
@@ -149,6 +158,9 @@ mod role {
     pub(super) const PRODUCTION: i64 = 32;
 }
 
+/// The role of those who administer the registry.
+pub(crate) const ADMINISTRATORS: i64 = role::ADMINISTRATOR;
+
 /// The roles of those who may trade for an account that they belong to.
 pub(crate) const TRADERS: i64 = role::TRADING | role::PRODUCTION;
 
@@ -156,10 +168,10 @@ pub(crate) const TRADERS: i64 = role::TRADING | role::PRODUCTION;
 pub(crate) fn roles_for(action: i64) -> i64 {
     use role::{ADMINISTRATOR, ISSUER, METERING, PRODUCTION, REGISTRAR, TRADING};
     match action {
-        1..=3 => ADMINISTRATOR,
+        1..=3 | 17..=23 => ADMINISTRATOR,
         4 => ADMINISTRATOR | TRADING | PRODUCTION,
-        5 => ADMINISTRATOR | REGISTRAR | PRODUCTION,
-        6 => ADMINISTRATOR | REGISTRAR,
+        5 | kind::UPDATE_DEVICE => ADMINISTRATOR | REGISTRAR | PRODUCTION,
+        6 | 25 => ADMINISTRATOR | REGISTRAR,
         8 => ADMINISTRATOR | METERING | PRODUCTION,
         7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW | kind::CREATE_BUNDLE | kind::UPDATE_MUTABLES => {
             ADMINISTRATOR | ISSUER

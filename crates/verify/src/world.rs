@@ -3,9 +3,9 @@
 //! Invariant: it holds what the events up to now say, whatever the tables say. It grows with users, accounts and devices.
 
 use crate::decode::{Fault, Fields};
-use crate::report::{Audit, FindingKind, Noun};
+use crate::report::{Audit, FindingKind, Noun, shown};
 use crate::rows::Event;
-use crate::rules::{CREATE, DELETE, TRADERS, entity};
+use crate::rules::{ADMINISTRATORS, CREATE, DELETE, TRADERS, entity};
 use std::collections::{BTreeSet, HashMap};
 
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub(crate) struct World {
     roles: HashMap<i64, i64>,
     /// Those that were created and not deleted.
     pub(crate) accounts: BTreeSet<i64>,
+    /// When those that are gone were deleted.
+    pub(crate) deleted_accounts: HashMap<i64, i64>,
     /// (user, account)
     pub(crate) memberships: BTreeSet<(i64, i64)>,
     /// (who receives, who may send)
@@ -27,6 +29,8 @@ pub(crate) struct Device {
     pub(crate) account: i64,
     pub(crate) kind: i64,
     pub(crate) is_approved: bool,
+    pub(crate) is_deleted: bool,
+    version: i64,
     pub(crate) operational_date: i64,
     /// By an import: only on such devices bundles are adopted.
     pub(crate) is_adopted: bool,
@@ -48,7 +52,8 @@ impl World {
 
     /// Whether an actor may hand on what an account holds: somebody at the machine itself, or one of its traders.
     pub(crate) fn may_trade(&self, actor: i64, account: i64) -> bool {
-        actor == 0 || (self.has_role(actor, TRADERS) && self.memberships.contains(&(actor, account)))
+        let is_member = || self.memberships.contains(&(actor, account)) && self.accounts.contains(&account);
+        actor == 0 || (self.has_role(actor, TRADERS) && is_member())
     }
 
     /// Makes an event so, if it is of a user, an account or a device.
@@ -62,10 +67,10 @@ impl World {
         let (id, number) = (event.entity_id, event.number);
         match event.entity {
             entity::USER => {
-                if let Some(roles) = after.integer(1)? {
-                    self.roles.insert(id, roles);
-                } else if event.change == CREATE {
-                    self.roles.insert(id, 0);
+                match after.integer(1)? {
+                    Some(roles) => self.set_roles(audit, event, roles),
+                    None if event.change == CREATE || event.change == DELETE => self.set_roles(audit, event, 0),
+                    None => {}
                 }
                 let pair = |account| (id, account);
                 let (left, joined) = (before.list(5)?, after.list(5)?);
@@ -73,10 +78,10 @@ impl World {
             }
             entity::ACCOUNT => {
                 match event.change {
-                    CREATE => self.accounts.insert(id),
-                    DELETE => self.accounts.remove(&id),
-                    _ => false,
-                };
+                    CREATE => drop(self.accounts.insert(id)),
+                    DELETE => self.delete_account(audit, event),
+                    _ => {}
+                }
                 let pair = |sender| (id, sender);
                 let (removed, added) = (before.list(3)?, after.list(3)?);
                 change_set(audit, &mut self.whitelist, Noun::Whitelist, (id, number), removed, added, pair);
@@ -86,6 +91,8 @@ impl World {
                     account: after.integer(1)?.unwrap_or(0),
                     kind: after.integer(11)?.unwrap_or(0),
                     is_approved: after.integer(12)? == Some(1),
+                    is_deleted: false,
+                    version: after.integer(13)?.unwrap_or(0),
                     operational_date: after.integer(6)?.unwrap_or(0),
                     is_adopted: self.imports.contains(&event.action_id),
                     gross_net: None,
@@ -94,11 +101,67 @@ impl World {
                 self.devices.insert(id, device);
             }
             entity::DEVICE => {
-                if let (Some(device), Some(approved)) = (self.devices.get_mut(&id), after.integer(12)?) {
-                    device.is_approved = approved == 1;
+                if let Some(device) = self.devices.get_mut(&id) {
+                    device.is_deleted |= event.change == DELETE;
+                    device.change(audit, event, before, after)?;
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    fn set_roles(&mut self, audit: &mut Audit<'_>, event: &Event<'_>, roles: i64) {
+        let before = self.roles.insert(event.entity_id, roles).unwrap_or(0);
+        let is_loss = before & ADMINISTRATORS != 0 && roles & ADMINISTRATORS == 0;
+        if is_loss && !self.roles.values().any(|has| has & ADMINISTRATORS != 0) {
+            audit.find(FindingKind::NobodyAdministers, Noun::User, event.entity_id, Some(event.number), || {
+                format!("user {} was the last administrator until event {}", event.entity_id, event.number)
+            });
+        }
+    }
+
+    fn delete_account(&mut self, audit: &mut Audit<'_>, event: &Event<'_>) {
+        let id = event.entity_id;
+        self.accounts.remove(&id);
+        self.deleted_accounts.insert(id, event.recorded_at);
+        let left = self.devices.iter().filter(|(_, device)| device.account == id && !device.is_deleted);
+        if let Some(device) = left.map(|(device, _)| *device).min() {
+            audit.find(FindingKind::DeletedInUse, Noun::Account, id, Some(event.number), || {
+                format!("account {id} was deleted when it had device {device}")
+            });
+        }
+    }
+}
+
+impl Device {
+    /// Whatever certificates state of it makes a new version.
+    fn change(
+        &mut self,
+        audit: &mut Audit<'_>,
+        event: &Event<'_>,
+        before: &Fields<'_>,
+        after: &Fields<'_>,
+    ) -> Result<(), Fault> {
+        let states = (2..=11).any(|tag| before.has(tag) || after.has(tag));
+        let version = after.integer(13)?;
+        let expected = states.then_some(self.version + 1);
+        if version != expected {
+            audit.find(FindingKind::HistoryWrong, Noun::Device, event.entity_id, Some(event.number), || {
+                let (found, expected) = (shown(version), shown(expected));
+                format!(
+                    "event {} makes version {found} of device {}; it must make {expected}",
+                    event.number, event.entity_id
+                )
+            });
+        }
+        self.version = version.unwrap_or(self.version);
+        self.kind = after.integer(11)?.unwrap_or(self.kind);
+        self.operational_date = after.integer(6)?.unwrap_or(self.operational_date);
+        if let Some(approved) = after.integer(12)? {
+            self.is_approved = approved == 1;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 mod value;
 
 use crate::limits::{FAULTS_MAX, JSON_DEPTH_MAX, MEMBERS_MAX};
+use domain::action::Edit;
 use domain::text::TEXT_CHARS_MAX;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -160,6 +161,15 @@ impl<'b> Fields<'b> {
         }
         self.take(name);
         self.optional(other, read)
+    }
+
+    /// What becomes of a value that may be absent: a member that is not there leaves it, null clears it.
+    pub(crate) fn edit<T>(&mut self, name: &str, read: impl FnOnce(&Value<'_>) -> Result<T, Rule>) -> Edit<T> {
+        let Some(given) = self.take(name) else { return Edit::Keep };
+        match given.value() {
+            Value::Null => Edit::Clear,
+            value => self.noted(name, read(&value)).map_or(Edit::Keep, Edit::Set),
+        }
     }
 
     /// A value that was read elsewhere. A fault is noted.
@@ -409,6 +419,16 @@ mod tests {
             ("body.typo", "extra_forbidden"),
         ];
         assert_eq!(found, expected.map(|(loc, kind)| (loc.to_owned(), kind)));
+    }
+
+    #[test]
+    fn an_absent_member_keeps_and_null_clears() {
+        let body = r#"{"set": "x", "clear": null, "wrong": 3}"#;
+        let mut fields = Fields::of_json(body.as_bytes()).unwrap();
+        let mut edit = |name: &str| fields.edit(name, text);
+        let (set, clear, keep, wrong) = (edit("set"), edit("clear"), edit("keep"), edit("wrong"));
+        assert_eq!((set, clear, keep, wrong), (Edit::Set("x".to_owned()), Edit::Clear, Edit::Keep, Edit::Keep));
+        assert_eq!(shown(fields.finish().unwrap_err()), [("body.wrong".to_owned(), "string_type")]);
     }
 
     #[test]

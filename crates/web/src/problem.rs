@@ -67,6 +67,18 @@ kinds! {
     DATE_PASSED = "date_passed" BAD_REQUEST "The first date has passed" "A recurring order begins today (UTC) or later.";
     WHITELIST_IS_SELF = "whitelist_is_self" BAD_REQUEST "An account cannot whitelist itself"
         "A whitelist says which other accounts may send; the account itself has no place on it.";
+    LAST_ADMINISTRATOR = "last_administrator" BAD_REQUEST "The last administrator"
+        "Somebody must be left to administer the registry. Give the role to another user first.";
+    ACCOUNT_HOLDS_BUNDLES = "account_holds_bundles" BAD_REQUEST "The account holds bundles"
+        "An account with Active, Reserved or Locked bundles is not deleted: nobody could use them any more. What has expired does not count. The problem names one of the bundles.";
+    ACCOUNT_HAS_DEVICES = "account_has_devices" BAD_REQUEST "The account has devices"
+        "Delete the account's devices first: certificates are issued to the account of their device.";
+    DEVICE_STAYS = "device_stays" BAD_REQUEST "A device stays in its account"
+        "Certificates of a device are issued to its account. Register the device anew in the other account.";
+    DEVICE_MEASURED = "device_measured" BAD_REQUEST "Readings were accepted of the device"
+        "Once readings of a device were accepted, its type and its meter stay as they are and it does not become operational later: the readings would be another's.";
+    DEVICE_HAS_PENDING_READINGS = "device_has_pending_readings" BAD_REQUEST "Readings are pending"
+        "A reading of the device was accepted and is still to be issued. Issue or delete it first. The problem names its start.";
     TAKEN = "taken" BAD_REQUEST "Already used"
         "The value must be unique and something else has it already.";
     TOO_MANY = "too_many" BAD_REQUEST "Too many entries" "The list would have more entries than are allowed.";
@@ -330,6 +342,12 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::WhitelistIsSelf { .. } => &WHITELIST_IS_SELF,
         Refusal::DeviceMissing { .. } => &DEVICE_MISSING,
         Refusal::MetadataMissing { .. } => &METADATA_MISSING,
+        Refusal::LastAdministrator { .. } => &LAST_ADMINISTRATOR,
+        Refusal::AccountHoldsBundles { .. } => &ACCOUNT_HOLDS_BUNDLES,
+        Refusal::AccountHasDevices { .. } => &ACCOUNT_HAS_DEVICES,
+        Refusal::DeviceStays { .. } => &DEVICE_STAYS,
+        Refusal::DeviceMeasured { .. } => &DEVICE_MEASURED,
+        Refusal::DeviceHasPendingReadings { .. } => &DEVICE_HAS_PENDING_READINGS,
         Refusal::Taken { .. } => &TAKEN,
         Refusal::TooMany { .. } => &TOO_MANY,
         Refusal::TargetIsSource { .. } => &TARGET_IS_SOURCE,
@@ -398,6 +416,12 @@ mod tests {
             Refusal::WhitelistIsSelf { account_id },
             Refusal::DeviceMissing { device_id: DeviceId(1) },
             Refusal::MetadataMissing { metadata_id: MetadataId(1) },
+            Refusal::LastAdministrator { user_id: UserId(1) },
+            Refusal::AccountHoldsBundles { account_id, bundle_id, status: BundleStatus::Locked },
+            Refusal::AccountHasDevices { account_id, device_id: DeviceId(1) },
+            Refusal::DeviceStays { device_id: DeviceId(1), account_id },
+            Refusal::DeviceMeasured { device_id: DeviceId(1), field: "device_type" },
+            Refusal::DeviceHasPendingReadings { device_id: DeviceId(1), start: jiff::Timestamp::UNIX_EPOCH },
             Refusal::Taken { field: "name", value: String::new() },
             Refusal::TooMany { field: "ids", max: 1 },
             Refusal::TargetIsSource { source_id: account_id },

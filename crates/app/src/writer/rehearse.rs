@@ -24,7 +24,7 @@ pub(crate) fn rehearse(
     let head = store::head::read(connection)?;
     let now = now.max(head.recorded_at);
     let mut state = store::batch::load(connection, head.next, std::iter::once((actor, command)))?;
-    store::batch::load_whitelist_sizes(connection, &mut state, std::iter::once(command))?;
+    store::batch::load_apart(connection, &mut state, now, std::iter::once(command))?;
     let decision = decide(&state, actor, command, now, rules).map(|(_, outcome)| outcome);
     Ok(Rehearsed { event_number: head.event_number, next_bundle: head.next.bundle, now, decision })
 }

@@ -182,7 +182,7 @@ fn snapshot(device: &Device, metadata_id: MetadataId) -> CertificateAttributes {
 }
 
 /// What may be issued for one reading now; `None` if all of it was.
-fn issuable(
+pub(super) fn issuable(
     device: &Device,
     place: &IssuePlace,
     now: Timestamp,

@@ -44,7 +44,7 @@ pub struct NewDevice {
     pub description: DeviceDescription,
 }
 
-type Decision = Result<(Changes, Outcome), Refusal>;
+pub(super) type Decision = Result<(Changes, Outcome), Refusal>;
 
 pub(super) fn user(state: &State, actor: Actor, new: &NewUser, now: Timestamp) -> Decision {
     state.require(actor, Capability::ManageUsers)?;
@@ -88,8 +88,7 @@ pub(super) fn account(state: &State, actor: Actor, new: &NewAccount, now: Timest
     }
     let (users, whitelist) = (distinct(&new.user_ids), distinct(&new.whitelist));
     for user in &users {
-        let known = state.users.get(user).is_some_and(|u| !u.is_deleted);
-        known.then_some(()).ok_or(Refusal::UserMissing { user_id: *user })?;
+        state.live_user(*user).ok_or(Refusal::UserMissing { user_id: *user })?;
     }
     for sender in &whitelist {
         state.live_account(*sender).ok_or(Refusal::WhitelistAccountMissing { account_id: *sender })?;
@@ -106,7 +105,8 @@ pub(super) fn account(state: &State, actor: Actor, new: &NewAccount, now: Timest
         created_at: now,
     };
     let mut changes = vec![Change::AccountCreated { account, whitelist }];
-    changes.extend(users.into_iter().map(|user| Change::MemberAdded { user, account: id }));
+    let joined = |user| Change::MembershipsChanged { user, joined: vec![id], left: Vec::new() };
+    changes.extend(users.into_iter().map(joined));
     Ok((changes, Outcome::Account(id)))
 }
 
@@ -170,18 +170,18 @@ pub(super) fn metadata(state: &State, actor: Actor, new: &MetadataDescription, n
     Ok((vec![Change::MetadataCreated(metadata)], Outcome::Metadata(id)))
 }
 
-fn distinct<T: Copy + Ord>(ids: &[T]) -> Vec<T> {
+pub(super) fn distinct<T: Copy + Ord>(ids: &[T]) -> Vec<T> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();
     ids
 }
 
-fn bounded(field: &'static str, count: usize) -> Result<(), Refusal> {
+pub(super) fn bounded(field: &'static str, count: usize) -> Result<(), Refusal> {
     if count > MEMBERS_MAX { Err(Refusal::TooMany { field, max: MEMBERS_MAX }) } else { Ok(()) }
 }
 
-fn free(state: &State, field: &'static str, value: &str) -> Result<(), Refusal> {
+pub(super) fn free(state: &State, field: &'static str, value: &str) -> Result<(), Refusal> {
     if state.taken.contains(&(field, value.to_owned())) {
         return Err(Refusal::Taken { field, value: value.to_owned() });
     }

@@ -189,7 +189,7 @@ fn join(state: &State, chunk: &mut Chunk, (user, account): (UserId, AccountId)) 
     if state.memberships.contains(&(user, account)) || !chunk.pairs.insert((user.0, account.0)) {
         return Ok(Vec::new());
     }
-    Ok(vec![Change::MemberAdded { user, account }])
+    Ok(vec![Change::MembershipsChanged { user, joined: vec![account], left: Vec::new() }])
 }
 
 /// One change for each account, of all that it accepts from.

@@ -1,8 +1,11 @@
 //! Tables and properties of all rules, and the state that they start from: a few users, accounts and one wind farm.
 
+mod account;
 mod bundles;
 mod create_bundle;
+mod device;
 mod issue;
+mod organisation;
 mod portions;
 mod properties;
 mod readings;
@@ -10,6 +13,7 @@ mod recurring_order;
 mod register;
 mod seed;
 mod sequences;
+mod user;
 
 use super::*;
 use crate::bundle::Mutable;

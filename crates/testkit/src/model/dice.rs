@@ -1,5 +1,7 @@
 //! Random commands from a seed: mostly ones that can be carried out, some that nearly can, a few that make no sense.
 
+mod register;
+
 use super::Model;
 use super::bundles::Held;
 use domain::action::{BundleAction, CreateBundle, Deed, IssueChunk, Portion, Stated, SubmitReadings, WhitelistUpdate};
@@ -39,6 +41,9 @@ impl Dice {
 
     /// Who asks for what.
     pub fn command(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
+        if self.percent(8) {
+            return self.registration(model);
+        }
         match self.below(100) {
             0..=15 => self.submission(model, now),
             16..=31 => self.issue(model, now),

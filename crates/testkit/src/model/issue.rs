@@ -48,7 +48,7 @@ impl Model {
         if !self.metadata.contains(&statement.metadata_id) {
             return Err("metadata_missing");
         }
-        let device = self.devices.get(&statement.device_id).ok_or("device_missing")?;
+        let device = self.live_device(statement.device_id).ok_or("device_missing")?;
         if statement.quantity.0 == 0 {
             return Err("quantity_zero");
         }
@@ -80,13 +80,13 @@ impl Model {
     }
 
     /// How many Wh may be issued on a reading; 0 if all of it was.
-    fn issuable(&self, now: Timestamp, reading: &Reading) -> Result<u64, &'static str> {
-        let device = self.devices.get(&reading.device_id).ok_or("device_missing")?;
+    pub(super) fn issuable(&self, now: Timestamp, reading: &Reading) -> Result<u64, &'static str> {
+        let device = self.live_device(reading.device_id).ok_or("device_missing")?;
         let may_not_be = [
-            (device.kind != DeviceKind::Production, "not_production"),
+            (device.description.kind != DeviceKind::Production, "not_production"),
             (!device.is_approved, "not_approved"),
             (reading.interval.end() > now, "in_future"),
-            (reading.interval.start() < device.operational_date, "before_operation"),
+            (reading.interval.start() < device.description.operational_date, "before_operation"),
             (reading.quality == Quality::Estimated, "estimated"),
             (reading.energy_wh <= 0, "zero_energy"),
         ];
@@ -133,6 +133,6 @@ impl Model {
 fn most_of(device: &ModelDevice, reading: &Reading) -> usize {
     let (start, end) = (reading.interval.start().as_microsecond(), reading.interval.end().as_microsecond());
     let micros = u128::try_from(end - start).expect("an interval is not empty");
-    let most = u128::from(device.capacity_watts) * micros * 11 / (10 * MICROS_PER_HOUR);
+    let most = u128::from(device.description.capacity_watts) * micros * 11 / (10 * MICROS_PER_HOUR);
     usize::try_from(most).expect("devices of tests are small")
 }

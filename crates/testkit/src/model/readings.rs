@@ -43,7 +43,7 @@ impl Model {
 
     pub(super) fn judge(&self, now: Timestamp, actor: Actor, reading: &Reading) -> Result<Row, &'static str> {
         let (start, end) = (reading.interval.start(), reading.interval.end());
-        let device = self.devices.get(&reading.device_id).ok_or("device_missing")?;
+        let device = self.live_device(reading.device_id).ok_or("device_missing")?;
         if !self.has_role(actor, &[Role::RegistryAdministrator, Role::MeasurementBody]) {
             if !self.is_member(actor, device.account) {
                 return Err("device_missing");
@@ -56,9 +56,9 @@ impl Model {
         let may_not_be = [
             (!(SHORTEST_SECONDS..=LONGEST_SECONDS).contains(&seconds), "interval_length"),
             (end > now, "in_future"),
-            (start < device.operational_date, "before_operation"),
+            (start < device.description.operational_date, "before_operation"),
             (reading.energy_wh > LARGEST_WH || reading.energy_wh < -LARGEST_WH, "too_large"),
-            (reading.energy_wh < 0 && device.kind != DeviceKind::Storage, "negative_energy"),
+            (reading.energy_wh < 0 && device.description.kind != DeviceKind::Storage, "negative_energy"),
             (device.gross_net.is_some_and(|fixed| fixed != reading.gross_net), "gross_net_differs"),
         ];
         if let Some((_, reason)) = may_not_be.into_iter().find(|(holds, _)| *holds) {

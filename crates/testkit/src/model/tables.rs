@@ -34,9 +34,26 @@ pub struct ReadingRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceRow {
     pub id: i64,
+    pub name: String,
+    pub location: String,
+    pub energy_source: i64,
+    pub capacity_watts: i64,
+    pub meter_data_id: Option<String>,
+    pub kind: i64,
+    pub version: i64,
+    pub is_deleted: bool,
     pub is_approved: bool,
     pub gross_net: Option<i64>,
     pub next_certificate: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRow {
+    pub id: i64,
+    pub name: String,
+    pub primary_contact: String,
+    pub roles: i64,
+    pub is_deleted: bool,
 }
 
 /// What the tables hold of the ledger, in the order of ids.
@@ -46,6 +63,11 @@ pub struct Tables {
     pub readings: Vec<ReadingRow>,
     pub devices: Vec<DeviceRow>,
     pub whitelist: Vec<(i64, i64)>,
+    pub users: Vec<UserRow>,
+    /// Id, name if it is not deleted.
+    pub accounts: Vec<(i64, Option<String>)>,
+    /// (user, account)
+    pub memberships: Vec<(i64, i64)>,
 }
 
 impl Tables {
@@ -91,14 +113,23 @@ impl Tables {
             },
         )?;
         let devices = connection.query(
-            "SELECT id, is_approved, gross_net, next_certificate FROM device ORDER BY id",
+            "SELECT id, name, location, energy_source, capacity_watts, meter_data_id, kind, version, is_deleted, \
+             is_approved, gross_net, next_certificate FROM device ORDER BY id",
             &[],
             |row| {
                 Ok(DeviceRow {
                     id: row.get(0)?,
-                    is_approved: row.get(1)?,
-                    gross_net: row.get(2)?,
-                    next_certificate: row.get(3)?,
+                    name: row.get(1)?,
+                    location: row.get(2)?,
+                    energy_source: row.get(3)?,
+                    capacity_watts: row.get(4)?,
+                    meter_data_id: row.get(5)?,
+                    kind: row.get(6)?,
+                    version: row.get(7)?,
+                    is_deleted: row.get(8)?,
+                    is_approved: row.get(9)?,
+                    gross_net: row.get(10)?,
+                    next_certificate: row.get(11)?,
                 })
             },
         )?;
@@ -107,7 +138,29 @@ impl Tables {
             &[],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(Self { bundles, readings, devices, whitelist })
+        let users = connection.query(
+            "SELECT id, name, primary_contact, roles, is_deleted FROM registry_user ORDER BY id",
+            &[],
+            |row| {
+                Ok(UserRow {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    primary_contact: row.get(2)?,
+                    roles: row.get(3)?,
+                    is_deleted: row.get(4)?,
+                })
+            },
+        )?;
+        let accounts = connection.query("SELECT id, name, is_deleted FROM account ORDER BY id", &[], |row| {
+            let (name, is_deleted): (String, bool) = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, (!is_deleted).then_some(name)))
+        })?;
+        let memberships = connection.query(
+            "SELECT user_id, account_id FROM account_user ORDER BY user_id, account_id",
+            &[],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(Self { bundles, readings, devices, whitelist, users, accounts, memberships })
     }
 
     /// # Panics
@@ -117,6 +170,9 @@ impl Tables {
         assert_rows(&self.readings, &expected.readings, "measurement");
         assert_rows(&self.devices, &expected.devices, "device");
         assert_rows(&self.whitelist, &expected.whitelist, "account_whitelist");
+        assert_rows(&self.users, &expected.users, "registry_user");
+        assert_rows(&self.accounts, &expected.accounts, "account");
+        assert_rows(&self.memberships, &expected.memberships, "account_user");
     }
 }
 
@@ -131,7 +187,41 @@ impl Model {
     pub fn tables(&self) -> Tables {
         let mut whitelist: Vec<_> = self.whitelist.iter().map(|(receiver, sender)| (receiver.0, sender.0)).collect();
         whitelist.sort_unstable();
-        Tables { bundles: self.bundle_rows(), readings: self.reading_rows(), devices: self.device_rows(), whitelist }
+        let mut accounts: Vec<_> = self.accounts.iter().map(|(id, name)| (id.0, Some(name.clone()))).collect();
+        accounts.extend(self.gone_accounts.iter().map(|id| (id.0, None)));
+        accounts.sort_unstable();
+        let people = || self.users.iter().chain(&self.gone_users);
+        let of = |(user, person): (&domain::UserId, &super::Person)| {
+            let user = user.0;
+            person.accounts.iter().map(move |account| (user, account.0)).collect::<Vec<_>>()
+        };
+        let mut memberships: Vec<_> = people().flat_map(of).collect();
+        memberships.sort_unstable();
+        Tables {
+            bundles: self.bundle_rows(),
+            readings: self.reading_rows(),
+            devices: self.device_rows(),
+            whitelist,
+            users: self.user_rows(),
+            accounts,
+            memberships,
+        }
+    }
+
+    fn user_rows(&self) -> Vec<UserRow> {
+        let row = |is_deleted: bool| {
+            move |(id, person): (&domain::UserId, &super::Person)| UserRow {
+                id: id.0,
+                name: person.name.clone(),
+                primary_contact: person.contact.clone(),
+                roles: domain::Roles::of(&person.roles).code(),
+                is_deleted,
+            }
+        };
+        let mut rows: Vec<_> = self.users.iter().map(row(false)).collect();
+        rows.extend(self.gone_users.iter().map(row(true)));
+        rows.sort_by_key(|row| row.id);
+        rows
     }
 
     fn bundle_rows(&self) -> Vec<BundleRow> {
@@ -175,6 +265,14 @@ impl Model {
     fn device_rows(&self) -> Vec<DeviceRow> {
         let row = |(id, device): (&domain::DeviceId, &super::ModelDevice)| DeviceRow {
             id: id.0,
+            name: device.description.name.clone(),
+            location: device.description.location.clone(),
+            energy_source: device.description.energy_source.code(),
+            capacity_watts: kept(device.description.capacity_watts),
+            meter_data_id: device.description.meter_data_id.clone(),
+            kind: device.description.kind.code(),
+            version: device.version,
+            is_deleted: device.is_deleted,
             is_approved: device.is_approved,
             gross_net: device.gross_net.map(domain::GrossNet::code),
             next_certificate: i64::try_from(device.certificates.len()).expect("few certificates") + 1,

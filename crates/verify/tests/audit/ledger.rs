@@ -121,7 +121,7 @@ impl Ledger {
         let written = self.connection.transaction(|tx| -> db::Result<usize> {
             let mut head = store::head::lock(tx)?;
             let mut state = store::batch::load(tx, head.next, std::iter::once((actor, command)))?;
-            store::batch::load_whitelist_sizes(tx, &mut state, std::iter::once(command))?;
+            store::batch::load_apart(tx, &mut state, now, std::iter::once(command))?;
             let changes = changes(&state);
             assert!(!changes.is_empty(), "{command:?} changes nothing");
             let id = state.next.action;

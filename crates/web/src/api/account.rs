@@ -1,9 +1,12 @@
 //! Accounts and who may send to them.
 
+mod belongings;
+
 use super::{carry_out, unexpected};
-use crate::caller::{Asked, Caller, Fresh, PathId, Read};
+use crate::caller::{Asked, Caller, Fresh, PathId, Query, Read};
 use crate::json::{Fields, id, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::page::{Listed, cursor_of};
 use crate::wire::{At, Changed, Id, Text};
 use crate::{App, Error};
 use app::AccountView;
@@ -11,7 +14,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::account::MEMBERS_MAX;
-use domain::action::{NewAccount, WhitelistUpdate};
+use domain::action::{self, Edit, NewAccount, WhitelistUpdate};
 use domain::{AccountId, Command, EventNumber, OrganisationId, Outcome, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,7 +22,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read_account)).routes(routes!(update_whitelist))
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(list))
+        .routes(routes!(read_account))
+        .routes(routes!(update))
+        .routes(routes!(update_whitelist))
+        .routes(routes!(delete))
+        .merge(belongings::routes())
 }
 
 /// An account to be.
@@ -136,6 +146,133 @@ async fn read_account(
     Fresh(fresh): Fresh,
 ) -> Result<Json<AccountBody>, Error> {
     account_of(&app, caller, AccountId(id), fresh).await.map(Json)
+}
+
+/// Accounts, in the order of their ids.
+#[derive(Serialize, ToSchema)]
+struct Accounts {
+    accounts: Vec<AccountBody>,
+    /// Where the next page begins; `null` at the end.
+    next_cursor: Option<String>,
+}
+
+/// List accounts
+///
+/// Those that the caller belongs to; all for those who may read everything, who also see deleted ones if they want to.
+#[utoipa::path(
+    get, path = "/account/list", tag = "Accounts", params(Listed, Fresh),
+    responses((status = 200, description = "A page of accounts", body = Accounts), ReadProblems),
+)]
+async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(asked): Query<Listed>,
+    Fresh(fresh): Fresh,
+) -> Result<Json<Accounts>, Error> {
+    let Listed { paging, with_deleted } = asked;
+    let page = app.blocking(move |registry| registry.accounts(&caller, with_deleted, paging, fresh)).await?;
+    let next_cursor = page.next.as_ref().map(cursor_of);
+    Ok(Json(Accounts { accounts: page.entries.into_iter().map(AccountBody::from).collect(), next_cursor }))
+}
+
+/// What changes of an account; absent members stay as they are.
+#[derive(ToSchema)]
+#[schema(example = json!({"account_name": "Southern Wind", "user_ids": [7, 8]}))]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documents what AccountAsked reads")]
+struct AccountUpdate {
+    /// Unique.
+    #[schema(value_type = Option<Text>)]
+    account_name: Option<String>,
+    /// All users who belong to it afterwards: others leave.
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
+    user_ids: Option<Vec<i64>>,
+    /// `null` takes it away.
+    #[schema(minimum = 1)]
+    organisation_id: Option<i64>,
+}
+
+struct AccountAsked {
+    account_name: Option<String>,
+    user_ids: Option<Vec<i64>>,
+    organisation_id: Edit<i64>,
+}
+
+impl Read for AccountAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            account_name: fields.optional("account_name", text),
+            user_ids: fields.optional_list("user_ids", (0, MEMBERS_MAX), id),
+            organisation_id: fields.edit("organisation_id", id),
+        })
+    }
+}
+
+/// Change an account
+///
+/// For the Registry Administrator.
+#[utoipa::path(
+    patch, path = "/account/update/{id}", tag = "Accounts", request_body = AccountUpdate,
+    params(("id" = i64, Path, description = "The account's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The account as it is now", body = AccountBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn update(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Asked(asked): Asked<AccountAsked>,
+) -> Result<Changed<AccountBody>, Error> {
+    let kept = serde_json::json!({ "account_id": id, "user_ids": asked.user_ids });
+    let command = Command::UpdateAccount(action::AccountUpdate {
+        account_id: AccountId(id),
+        name: asked.account_name,
+        organisation_id: match asked.organisation_id {
+            Edit::Keep => Edit::Keep,
+            Edit::Clear => Edit::Clear,
+            Edit::Set(id) => Edit::Set(OrganisationId(id)),
+        },
+        user_ids: asked.user_ids.map(|ids| ids.into_iter().map(UserId).collect()),
+    });
+    change(app, caller, id, command, &kept).await
+}
+
+/// Delete an account
+///
+/// For the Registry Administrator. Refused while the account holds Active, Reserved or Locked bundles, where what has
+/// expired counts as Expired, or has devices that are not deleted. Nobody belongs to it any more, and its name is free
+/// again; those who may read everything still find what it held. Deleting again changes nothing.
+#[utoipa::path(
+    delete, path = "/account/delete/{id}", tag = "Accounts",
+    params(("id" = i64, Path, description = "The account's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The account as it is now", body = AccountBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn delete(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+) -> Result<Changed<AccountBody>, Error> {
+    let kept = serde_json::json!({ "account_id": id });
+    change(app, caller, id, Command::DeleteAccount(AccountId(id)), &kept).await
+}
+
+async fn change(
+    app: App,
+    caller: app::Caller,
+    id: i64,
+    command: Command,
+    kept: &serde_json::Value,
+) -> Result<Changed<AccountBody>, Error> {
+    let carried = carry_out(&app, &caller, command, kept).await?;
+    let body = account_of(&app, caller, AccountId(id), Some(carried.event)).await?;
+    Ok(Changed { status: StatusCode::OK, event: carried.event, body })
 }
 
 /// Which accounts to add to a whitelist and which to take off it.

@@ -1,24 +1,32 @@
 //! Devices.
 
 use super::{carry_out, unexpected};
-use crate::caller::{Asked, Caller, Fresh, PathId, Read};
+use crate::caller::{Asked, Caller, Fresh, PathId, Query, Read};
 use crate::json::{Fields, boolean, id, instant, rule, text, whole, word};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::page::{Listed, cursor_of};
 use crate::wire::{At, Changed, Text};
 use crate::{App, Error};
+use app::DeviceFilter;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::action::NewDevice;
+use domain::action::{self, Edit, KindUpdate, NewDevice};
 use domain::device::POWER_WATTS_MAX;
 use domain::{AccountId, Command, Device, DeviceDescription, DeviceId, DeviceKind, EnergySource, EventNumber, Outcome};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read_device)).routes(routes!(approve))
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(list))
+        .routes(routes!(read_device))
+        .routes(routes!(update))
+        .routes(routes!(approve))
+        .routes(routes!(delete))
 }
 
 /// What energy is made from.
@@ -47,7 +55,7 @@ pub(super) enum EnergySourceWord {
 #[schema(as = DeviceType)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "documents the words; values are domain::DeviceKind")]
-enum DeviceTypeWord {
+pub(super) enum DeviceTypeWord {
     Production,
     Consumption,
     Storage,
@@ -137,7 +145,7 @@ impl Read for DeviceCreate {
 /// A device: what is metered.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Device)]
-struct DeviceBody {
+pub(super) struct DeviceBody {
     #[schema(example = 12)]
     id: i64,
     device_name: String,
@@ -279,5 +287,201 @@ async fn approve(
     let kept = serde_json::json!({ "device_id": id });
     let carried = carry_out(&app, &caller, Command::ApproveDevice(device_id), &kept).await?;
     let body = device_of(&app, caller, device_id, Some(carried.event)).await?;
+    Ok(Changed { status: StatusCode::OK, event: carried.event, body })
+}
+
+/// Devices, in the order of their ids.
+#[derive(Serialize, ToSchema)]
+struct Devices {
+    devices: Vec<DeviceBody>,
+    /// Where the next page begins; `null` at the end.
+    next_cursor: Option<String>,
+}
+
+/// Which devices to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what DevicesAsked reads")]
+struct DeviceParams {
+    /// Of this account.
+    #[param(minimum = 1)]
+    account_id: Option<i64>,
+    #[param(value_type = Option<EnergySourceWord>)]
+    energy_source: Option<EnergySource>,
+    #[param(value_type = Option<DeviceTypeWord>)]
+    device_type: Option<DeviceKind>,
+    is_approved: Option<bool>,
+}
+
+struct DevicesAsked {
+    filter: DeviceFilter,
+    paging: app::Paging<i64>,
+}
+
+impl Read for DevicesAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let account = fields.optional("account_id", id).map(AccountId);
+        let energy_source = fields.optional("energy_source", word(EnergySource::ALL, EnergySource::name));
+        let kind = fields.optional("device_type", word(DeviceKind::ALL, DeviceKind::name));
+        let is_approved = fields.optional("is_approved", boolean);
+        let Listed { paging, with_deleted } = Listed::read(fields)?;
+        Some(Self { filter: DeviceFilter { account, energy_source, kind, is_approved, with_deleted }, paging })
+    }
+}
+
+/// List devices
+///
+/// Of the caller's accounts; of all accounts for registrars and those who may read everything.
+#[utoipa::path(
+    get, path = "/device/list", tag = "Devices", params(DeviceParams, Listed, Fresh),
+    responses((status = 200, description = "A page of devices", body = Devices), ReadProblems),
+)]
+async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(asked): Query<DevicesAsked>,
+    Fresh(fresh): Fresh,
+) -> Result<Json<Devices>, Error> {
+    let DevicesAsked { filter, paging } = asked;
+    let page = app.blocking(move |registry| registry.devices(&caller, &filter, paging, fresh)).await?;
+    let next_cursor = page.next.as_ref().map(cursor_of);
+    Ok(Json(Devices { devices: page.entries.into_iter().map(DeviceBody::from).collect(), next_cursor }))
+}
+
+/// What changes of a device; absent members stay as they are.
+#[derive(ToSchema)]
+#[schema(example = json!({"device_name": "Hoy wind farm, north", "capacity": 1_200_000}))]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documents what DeviceAsked reads")]
+struct DeviceUpdate {
+    #[schema(value_type = Option<Text>)]
+    device_name: Option<String>,
+    #[schema(value_type = Option<Text>)]
+    grid: Option<String>,
+    #[schema(value_type = Option<EnergySourceWord>)]
+    energy_source: Option<EnergySource>,
+    #[schema(value_type = Option<Text>)]
+    technology_type: Option<String>,
+    /// Not later, once readings were accepted of it.
+    operational_date: Option<At>,
+    /// W.
+    #[schema(maximum = 1_000_000_000_000_i64)]
+    capacity: Option<u64>,
+    /// W.
+    #[schema(maximum = 1_000_000_000_000_i64)]
+    peak_demand: Option<u64>,
+    #[schema(value_type = Option<Text>)]
+    location: Option<String>,
+    /// As `device_type`.
+    is_storage: Option<bool>,
+    /// If given, the account that the device has: it stays there.
+    #[schema(minimum = 1)]
+    account_id: Option<i64>,
+    /// Unique for ever; stays once readings were accepted of it. `null` takes it away.
+    #[schema(value_type = Option<Text>)]
+    meter_data_id: Option<String>,
+    /// Stays once readings were accepted of it.
+    #[schema(value_type = Option<DeviceTypeWord>)]
+    device_type: Option<DeviceKind>,
+}
+
+/// A change of a device; which one is in the path.
+struct DeviceAsked(action::DeviceUpdate);
+
+impl Read for DeviceAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let watts = whole(0, POWER_WATTS_MAX);
+        let mut update = action::DeviceUpdate::of(DeviceId(0));
+        update.name = fields.optional("device_name", text);
+        update.grid = fields.optional("grid", text);
+        update.energy_source = fields.optional("energy_source", word(EnergySource::ALL, EnergySource::name));
+        update.technology_type = fields.optional("technology_type", text);
+        update.operational_date = fields.optional("operational_date", instant);
+        update.capacity_watts = fields.optional("capacity", watts);
+        update.peak_demand_watts = fields.optional("peak_demand", watts);
+        update.location = fields.optional("location", text);
+        update.account_id = fields.optional("account_id", id).map(AccountId);
+        update.meter_data_id = fields.edit("meter_data_id", text);
+        if update.meter_data_id == Edit::Keep {
+            update.meter_data_id = fields.edit("local_device_identifier", text);
+        }
+        let is_storage = fields.optional("is_storage", boolean);
+        let device_type = fields.optional("device_type", word(DeviceKind::ALL, DeviceKind::name));
+        update.kind = match (device_type, is_storage) {
+            (Some(kind), Some(is_storage)) if is_storage != (kind == DeviceKind::Storage) => {
+                let msg = "Value error, is_storage and device_type contradict";
+                fields.fault("device_type", rule("value_error", msg));
+                None
+            }
+            (Some(kind), _) => Some(KindUpdate::To(kind)),
+            (None, Some(true)) => Some(KindUpdate::To(DeviceKind::Storage)),
+            (None, Some(false)) => Some(KindUpdate::NoStorage),
+            (None, None) => None,
+        };
+        // What an answer carries beside it.
+        fields.pass_over(&["is_approved", "gross_net_indicator"]);
+        Some(Self(update))
+    }
+}
+
+/// Change a device
+///
+/// For the Registry Administrator and Production Registrars; for Production Users of the device's account, whose change of
+/// anything but the name waits for approval before anything more is issued. Certificates that were issued state the device
+/// as it was.
+#[utoipa::path(
+    patch, path = "/device/update/{id}", tag = "Devices", request_body = DeviceUpdate,
+    params(("id" = i64, Path, description = "The device's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn update(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Asked(DeviceAsked(update)): Asked<DeviceAsked>,
+) -> Result<Changed<DeviceBody>, Error> {
+    let kept = serde_json::json!({
+        "device_id": id, "energy_source": update.energy_source, "operational_date": update.operational_date,
+        "capacity": update.capacity_watts, "peak_demand": update.peak_demand_watts,
+    });
+    let update = action::DeviceUpdate { device_id: DeviceId(id), ..update };
+    change(app, caller, id, Command::UpdateDevice(update), &kept).await
+}
+
+/// Delete a device
+///
+/// For the Registry Administrator and Production Registrars. Refused while a reading of it was accepted and is still to be
+/// issued. Its meter stays taken for ever. Deleting again changes nothing.
+#[utoipa::path(
+    delete, path = "/device/delete/{id}", tag = "Devices",
+    params(("id" = i64, Path, description = "The device's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn delete(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+) -> Result<Changed<DeviceBody>, Error> {
+    let kept = serde_json::json!({ "device_id": id });
+    change(app, caller, id, Command::DeleteDevice(DeviceId(id)), &kept).await
+}
+
+async fn change(
+    app: App,
+    caller: app::Caller,
+    id: i64,
+    command: Command,
+    kept: &serde_json::Value,
+) -> Result<Changed<DeviceBody>, Error> {
+    let carried = carry_out(&app, &caller, command, kept).await?;
+    let body = device_of(&app, caller, DeviceId(id), Some(carried.event)).await?;
     Ok(Changed { status: StatusCode::OK, event: carried.event, body })
 }

@@ -10,6 +10,7 @@ use crate::{App, Error};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::action::{self, Edit};
 use domain::{Command, Organisation, OrganisationDescription, OrganisationId, Outcome};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,7 +18,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(list)).routes(routes!(read_organisation))
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(list))
+        .routes(routes!(read_organisation))
+        .routes(routes!(update))
+        .routes(routes!(delete))
 }
 
 /// An organisation to be.
@@ -155,4 +161,102 @@ async fn read_organisation(
     let id = OrganisationId(id);
     let organisation = app.blocking(move |registry| registry.organisation(&caller, id, fresh)).await?;
     Ok(Json(organisation.into()))
+}
+
+/// What changes of an organisation; absent members stay as they are.
+#[derive(ToSchema)]
+#[schema(example = json!({"primary_contact": "desk@example.org", "website": null}))]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documents what OrganisationAsked reads")]
+struct OrganisationUpdate {
+    /// Unique.
+    #[schema(value_type = Option<Text>)]
+    name: Option<String>,
+    /// A text or a number.
+    #[schema(value_type = Option<Text>)]
+    business_id: Option<String>,
+    #[schema(value_type = Option<Text>)]
+    primary_contact: Option<String>,
+    /// `null` takes it away.
+    #[schema(value_type = Option<Text>)]
+    address: Option<String>,
+    /// `null` takes it away.
+    #[schema(value_type = Option<Text>)]
+    website: Option<String>,
+}
+
+struct OrganisationAsked {
+    name: Option<String>,
+    business_id: Option<String>,
+    primary_contact: Option<String>,
+    address: Edit<String>,
+    website: Edit<String>,
+}
+
+impl Read for OrganisationAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            name: fields.optional("name", text),
+            business_id: fields.optional("business_id", text_or_number),
+            primary_contact: fields.optional("primary_contact", text),
+            address: fields.edit("address", text),
+            website: fields.edit("website", text),
+        })
+    }
+}
+
+/// Change an organisation
+///
+/// For the Registry Administrator.
+#[utoipa::path(
+    patch, path = "/organisation/update/{id}", tag = "Organisations", request_body = OrganisationUpdate,
+    params(("id" = i64, Path, description = "The organisation's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The organisation as it is now", body = OrganisationBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn update(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Asked(asked): Asked<OrganisationAsked>,
+) -> Result<Changed<OrganisationBody>, Error> {
+    let command = Command::UpdateOrganisation(action::OrganisationUpdate {
+        organisation_id: OrganisationId(id),
+        name: asked.name,
+        business_id: asked.business_id,
+        primary_contact: asked.primary_contact,
+        address: asked.address,
+        website: asked.website,
+    });
+    change(app, caller, id, command).await
+}
+
+/// Delete an organisation
+///
+/// For the Registry Administrator. Its name is free again; accounts keep it behind them. Deleting again changes nothing.
+#[utoipa::path(
+    delete, path = "/organisation/delete/{id}", tag = "Organisations",
+    params(("id" = i64, Path, description = "The organisation's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The organisation as it is now", body = OrganisationBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn delete(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+) -> Result<Changed<OrganisationBody>, Error> {
+    change(app, caller, id, Command::DeleteOrganisation(OrganisationId(id))).await
+}
+
+async fn change(app: App, caller: app::Caller, id: i64, command: Command) -> Result<Changed<OrganisationBody>, Error> {
+    let carried = carry_out(&app, &caller, command, &serde_json::json!({ "organisation_id": id })).await?;
+    let (id, fresh) = (OrganisationId(id), Some(carried.event));
+    let now = app.blocking(move |registry| registry.organisation(&caller, id, fresh)).await?;
+    Ok(Changed { status: StatusCode::OK, event: carried.event, body: now.into() })
 }

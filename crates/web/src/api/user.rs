@@ -2,9 +2,10 @@
 
 use super::account::AccountBody;
 use super::{carry_out, unexpected};
-use crate::caller::{Asked, Caller, Fresh, PathId, Read};
+use crate::caller::{Asked, Caller, Fresh, PathId, Query, Read};
 use crate::json::{Fields, any_text, id, role, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::page::{Listed, cursor_of};
 use crate::wire::{At, Changed, Id, Text};
 use crate::{App, Error};
 use app::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, UserView};
@@ -12,8 +13,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::account::MEMBERS_MAX;
-use domain::action::NewUser;
-use domain::{AccountId, Capability, Command, EventNumber, Outcome, Role, Roles, UserId};
+use domain::action::{self, Edit, NewUser};
+use domain::{AccountId, Capability, Command, EventNumber, Outcome, Refusal, Role, Roles, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,7 +25,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(create))
         .routes(routes!(me))
         .routes(routes!(my_accounts))
+        .routes(routes!(list))
         .routes(routes!(read_user))
+        .routes(routes!(update))
+        .routes(routes!(change_role))
+        .routes(routes!(delete))
 }
 
 /// What a user is trusted with.
@@ -94,7 +99,7 @@ impl Read for UserCreate {
 /// A user. Of somebody who only shares an account with the caller, the id and the name.
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
-struct UserBody {
+pub(super) struct UserBody {
     #[schema(example = 7)]
     id: i64,
     name: String,
@@ -240,4 +245,198 @@ async fn my_accounts(
     let mut accounts = app.blocking(move |registry| registry.own_accounts(&caller, fresh)).await?;
     accounts.sort_by_key(|view| view.account.id);
     Ok(Json(accounts.into_iter().map(AccountBody::from).collect()))
+}
+
+/// Users, in the order of their ids.
+#[derive(Serialize, ToSchema)]
+struct Users {
+    users: Vec<UserBody>,
+    /// Where the next page begins; `null` at the end.
+    next_cursor: Option<String>,
+}
+
+/// List users
+///
+/// Oneself and, with their names only, those who share an account; all for those who may read everything, who also see
+/// deleted ones if they want to.
+#[utoipa::path(
+    get, path = "/user/list", tag = "Users", params(Listed, Fresh),
+    responses((status = 200, description = "A page of users", body = Users), ReadProblems),
+)]
+async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(asked): Query<Listed>,
+    Fresh(fresh): Fresh,
+) -> Result<Json<Users>, Error> {
+    let Listed { paging, with_deleted } = asked;
+    let page = app.blocking(move |registry| registry.users(&caller, with_deleted, paging, fresh)).await?;
+    let next_cursor = page.next.as_ref().map(cursor_of);
+    Ok(Json(Users { users: page.entries.into_iter().map(UserBody::from).collect(), next_cursor }))
+}
+
+/// What changes of a user; absent members stay as they are.
+#[derive(ToSchema)]
+#[schema(example = json!({"name": "Ada Byron", "organisation": null}))]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "documents what UserAsked reads")]
+struct UserUpdate {
+    #[schema(value_type = Option<Text>)]
+    name: Option<String>,
+    /// The sign-in name, unique.
+    #[schema(value_type = Option<Text>)]
+    primary_contact: Option<String>,
+    /// `null` takes it away.
+    #[schema(value_type = Option<Text>)]
+    organisation: Option<String>,
+    /// By the administrator only: a new password. It ends the user's sessions and API keys. Never shown.
+    #[schema(format = Password, write_only, min_length = 8, max_length = 200)]
+    password: Option<String>,
+    /// By the administrator only: all accounts that the user belongs to afterwards.
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
+    account_ids: Option<Vec<i64>>,
+}
+
+struct UserAsked {
+    name: Option<String>,
+    primary_contact: Option<String>,
+    organisation: Edit<String>,
+    password: Option<String>,
+    account_ids: Option<Vec<i64>>,
+}
+
+impl Read for UserAsked {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            name: fields.optional("name", text),
+            primary_contact: fields.optional("primary_contact", text),
+            organisation: fields.edit("organisation", text),
+            password: fields.optional("password", any_text(PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX)),
+            account_ids: fields.optional_list("account_ids", (0, MEMBERS_MAX), id),
+        })
+    }
+}
+
+/// Change a user
+///
+/// Everybody changes their own name, sign-in name and organisation; the Registry Administrator changes anybody's, and the
+/// accounts they belong to and their password too. One's own password is changed with `POST /auth/change_password`.
+#[utoipa::path(
+    patch, path = "/user/update/{id}", tag = "Users", request_body = UserUpdate,
+    params(("id" = i64, Path, description = "The user's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The user as it is now", body = UserBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn update(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Asked(asked): Asked<UserAsked>,
+) -> Result<Changed<UserBody>, Error> {
+    let kept = serde_json::json!({
+        "user_id": id, "account_ids": asked.account_ids, "has_password": asked.password.is_some(),
+    });
+    let password_hash = match asked.password {
+        // Only of those who may: hashing takes a while.
+        Some(_) if !caller.may(Capability::ManageUsers) => {
+            let needs = format!("the role {}", Role::RegistryAdministrator.name());
+            return Err(Refusal::Forbidden { needs }.into());
+        }
+        Some(password) => Some(app.blocking(move |registry| registry.hash_password(&password)).await?),
+        None => None,
+    };
+    let command = Command::UpdateUser(action::UserUpdate {
+        user_id: UserId(id),
+        name: asked.name,
+        primary_contact: asked.primary_contact,
+        organisation: asked.organisation,
+        account_ids: asked.account_ids.map(|ids| ids.into_iter().map(AccountId).collect()),
+        password_hash,
+    });
+    change(app, caller, id, command, &kept).await
+}
+
+/// The roles that a user has afterwards.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"roles": ["Trading User", "Production User"]}))]
+#[serde(deny_unknown_fields)]
+struct RoleChange {
+    #[schema(value_type = Vec<RoleWord>, min_items = 1, max_items = 7)]
+    roles: Vec<Role>,
+}
+
+impl Read for RoleChange {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let roles = fields.required_list("roles", (1, Role::ALL.len()), role);
+        Some(Self { roles: roles? })
+    }
+}
+
+/// What is kept of a change of roles.
+#[derive(Serialize)]
+struct KeptRoles {
+    user_id: i64,
+    #[serde(flatten)]
+    asked: RoleChange,
+}
+
+/// Change a user's roles
+///
+/// For the Registry Administrator. The user's sessions and API keys end. The last administrator keeps the role.
+#[utoipa::path(
+    post, path = "/user/change_role/{id}", tag = "Users", request_body = RoleChange,
+    params(("id" = i64, Path, description = "The user's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The user as it is now", body = UserBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn change_role(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+    Asked(asked): Asked<RoleChange>,
+) -> Result<Changed<UserBody>, Error> {
+    let change_of = action::RoleChange { user_id: UserId(id), roles: Roles::of(&asked.roles) };
+    let kept = KeptRoles { user_id: id, asked };
+    change(app, caller, id, Command::ChangeRole(change_of), &kept).await
+}
+
+/// Delete a user
+///
+/// For the Registry Administrator. Their sessions and API keys end, and their sign-in name is free again. The last
+/// administrator stays. Deleting again changes nothing.
+#[utoipa::path(
+    delete, path = "/user/delete/{id}", tag = "Users",
+    params(("id" = i64, Path, description = "The user's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The user as it is now", body = UserBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+    ),
+)]
+async fn delete(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    PathId(id): PathId,
+) -> Result<Changed<UserBody>, Error> {
+    let kept = serde_json::json!({ "user_id": id });
+    change(app, caller, id, Command::DeleteUser(UserId(id)), &kept).await
+}
+
+async fn change(
+    app: App,
+    caller: app::Caller,
+    id: i64,
+    command: Command,
+    kept: &impl Serialize,
+) -> Result<Changed<UserBody>, Error> {
+    let carried = carry_out(&app, &caller, command, kept).await?;
+    let (id, fresh) = (UserId(id), Some(carried.event));
+    let view = app.blocking(move |registry| registry.user(&caller, id, fresh)).await?;
+    Ok(Changed { status: StatusCode::OK, event: carried.event, body: view.into() })
 }

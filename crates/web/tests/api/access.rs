@@ -39,14 +39,33 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/user/{id}",                            "! ? + + ? ? + + + ? ?"),
     ("GET", "/user/me",                              "! + + + + + + + + + +"),
     ("GET", "/user/me/accounts",                     "! + + + + + + + + + +"),
+    ("GET", "/user/list",                            "! + + + + + + + + + +"),
+    ("PATCH", "/user/update/{id}",                   "! x + x x x x x x x x"), // somebody else's
+    ("POST", "/user/change_role/{id}",               "! x + x x x x x x x x"),
+    ("DELETE", "/user/delete/{id}",                  "! x + x x x x x x x x"),
     ("POST", "/organisation/create",                 "! x + x x x x x x x x"),
     ("GET", "/organisation/list",                    "! + + + + + + + + + +"),
     ("GET", "/organisation/{id}",                    "! ? + + ? ? + + + ? ?"),
+    ("PATCH", "/organisation/update/{id}",           "! x + x x x x x x x x"),
+    ("DELETE", "/organisation/delete/{id}",          "! x + x x x x x x x x"),
     ("POST", "/account/create",                      "! x + x x x x x x x x"),
+    ("GET", "/account/list",                         "! + + + + + + + + + +"),
+    ("GET", "/account/{id}/users",                   "! ? + + ? ? + + + ? ?"),
+    ("GET", "/account/{id}/devices",                 "! ? + + + ? + + + ? ?"),
+    ("GET", "/account/{id}/whitelist",               "! ? + + ? ? + + + ? ?"),
+    ("GET", "/account/{id}/whitelist_inverse",       "! ? + + ? ? + + + ? ?"),
+    ("GET", "/account/{id}/certificates",            "! ? + + ? ? + + + ? ?"),
+    ("GET", "/account/{id}/certificates/devices",    "! ? + + ? ? + + + ? ?"),
+    ("GET", "/account/{id}/summary",                 "! ? + + ? ? + + + ? ?"),
+    ("PATCH", "/account/update/{id}",                "! x + x x x x x x x x"),
+    ("DELETE", "/account/delete/{id}",               "! x + x x x x x x x x"),
     ("GET", "/account/{id}",                         "! ? + + ? ? + + + ? ?"),
     ("PATCH", "/account/update_whitelist/{id}",      "! x + x x x + + x x x"),
     ("POST", "/device/create",                       "! x + x + x x + x x x"),
     ("GET", "/device/{id}",                          "! ? + + + ? + + + ? ?"),
+    ("GET", "/device/list",                          "! + + + + + + + + + +"),
+    ("PATCH", "/device/update/{id}",                 "! x + x + x x + x x ?"),
+    ("DELETE", "/device/delete/{id}",                "! x + x + x x x x x x"),
     ("POST", "/device/approve/{id}",                 "! x + x + x x x x x x"),
     ("POST", "/measurement/submit_readings",         "! x + x x + x + x x +"), // a producer's rows are judged one by one
     ("GET", "/measurement/meter_readings_template",  "! + + + + + + + + + +"),
@@ -107,6 +126,15 @@ pub(crate) struct World {
     member: Client,
     /// One of the source account.
     action: i64,
+    /// What is changed and deleted: it is there for nothing else.
+    spare: Spare,
+}
+
+struct Spare {
+    user: i64,
+    organisation: i64,
+    account: i64,
+    device: i64,
 }
 
 impl World {
@@ -133,7 +161,13 @@ impl World {
         let member = app.with_user(&[], &[source]);
         let actions = administrator.get("/certificate/action/list?action_type=create_device").expect(200).json;
         let action = actions["actions"][0]["id"].as_i64().expect("an id");
-        Self { app, source, target, member, action }
+        let spare = Spare {
+            user: kit.user("spare", &[Role::Auditor], &[]).0,
+            organisation: kit.organisation("Spare plc").0,
+            account: kit.account("spare").0,
+            device: kit.device("spare", source).0,
+        };
+        Self { app, source, target, member, action, spare }
     }
 
     /// Somebody who trades for an account.
@@ -170,9 +204,12 @@ impl World {
             "/auth/change_password" => {
                 json!({"old_password": testkit::http::PASSWORD, "new_password": "another password"})
             }
+            "/user/update/{id}" | "/organisation/update/{id}" => json!({"name": name}),
+            "/user/change_role/{id}" => json!({"roles": ["Auditor"]}),
+            "/device/update/{id}" => json!({"device_name": name}),
             "/user/create" => json!({"name": name, "primary_contact": name, "roles": ["Auditor"]}),
             "/organisation/create" => json!({"name": name, "business_id": 1, "primary_contact": name}),
-            "/account/create" => json!({"account_name": name}),
+            "/account/create" | "/account/update/{id}" => json!({"account_name": name}),
             "/account/update_whitelist/{id}" => json!({"add_to_whitelist": [self.target]}),
             "/device/create" => merged(device_body(self.source.0), &json!({"meter_data_id": name})),
             "/measurement/submit_readings" => json!([{
@@ -207,6 +244,10 @@ impl World {
         let id = match path {
             "/user/{id}" => self.member.user_id().0,
             "/certificate/action/{id}" => self.action,
+            "/user/update/{id}" | "/user/change_role/{id}" | "/user/delete/{id}" => self.spare.user,
+            "/organisation/update/{id}" | "/organisation/delete/{id}" => self.spare.organisation,
+            "/account/update/{id}" | "/account/delete/{id}" => self.spare.account,
+            "/device/update/{id}" | "/device/delete/{id}" => self.spare.device,
             _ => 1,
         };
         let mut address = path.replace("{id}", &id.to_string());

@@ -70,3 +70,34 @@ fn an_organisation_is_seen_from_the_accounts_it_stands_behind() {
     let stranger = app.with_user(&[Role::TradingUser], &[]);
     assert_eq!(stranger.get("/organisation/list").expect(200).json["organisations"], json!([]));
 }
+
+#[test]
+fn an_organisation_changes_and_goes() {
+    let app = app();
+    let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+    let (id, other) = (app.testkit.organisation("one"), app.testkit.organisation("other"));
+    let account = app.testkit.account_of("a", Some(id));
+    let (update, delete) = (format!("/organisation/update/{id}"), format!("/organisation/delete/{id}"));
+    let named =
+        administrator.patch(&update, &json!({"name": "new", "business_id": 7, "address": "Lane 1"})).expect(200);
+    assert_eq!((&named.json["name"], &named.json["business_id"]), (&json!("new"), &json!("7")));
+    let cleared = administrator.patch(&update, &json!({"address": null})).expect(200);
+    assert_eq!((&cleared.json["name"], &cleared.json["address"]), (&json!("new"), &Value::Null));
+    assert_problem(&administrator.patch(&update, &json!({"name": "other"})), 400, "taken");
+    assert_problem(&administrator.patch("/organisation/update/99", &json!({})), 404, "organisation_missing");
+    let member = app.with_user(&[Role::TradingUser], &[account]);
+    assert_problem(&member.patch(&update, &json!({"name": "mine"})), 403, "forbidden");
+    assert_problem(&member.send("DELETE", &delete, ""), 403, "forbidden");
+    let gone = administrator.send("DELETE", &delete, "").expect(200);
+    assert_eq!(gone.json["is_deleted"], true);
+    assert_eq!(administrator.send("DELETE", &delete, "").expect(200).event(), gone.event(), "deleting again");
+    assert_problem(&administrator.patch(&update, &json!({"name": "back"})), 404, "organisation_missing");
+    let body = json!({"account_name": "b", "organisation_id": id});
+    assert_problem(&administrator.post("/account/create", &body), 404, "organisation_missing");
+    let listed = |query: &str| {
+        let page = administrator.get(&format!("/organisation/list{query}")).expect(200).json;
+        page["organisations"].as_array().unwrap().iter().map(|one| one["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((listed(""), listed("?include_deleted=true")), (vec![other.0], vec![id.0, other.0]));
+    administrator.patch(&format!("/organisation/update/{other}"), &json!({"name": "new"})).expect(200);
+}

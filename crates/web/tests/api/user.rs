@@ -90,3 +90,130 @@ fn bad_members_of_a_user_are_all_named() {
         &[("body.name", "value_error"), ("body.primary_contact", "value_error"), ("body.roles", "too_short")],
     );
 }
+
+#[test]
+fn everybody_changes_their_own_profile_and_nobody_elses() {
+    let app = app();
+    let account = app.testkit.account("a");
+    let ada = app.with_user(&[Role::TradingUser], &[account]);
+    let path = format!("/user/update/{}", ada.user_id());
+    let before = ada.get("/user/me").expect(200).json;
+    let named = ada.patch(&path, &json!({"name": "Ada", "organisation": "Wind plc"})).expect(200);
+    assert_eq!((&named.json["name"], &named.json["organisation"]), (&json!("Ada"), &json!("Wind plc")));
+    assert_eq!(named.json["primary_contact"], before["primary_contact"]);
+    // an absent member stays, null clears what may be absent and says nothing of what may not
+    let cleared = ada.patch(&path, &json!({"organisation": null, "name": null})).expect(200);
+    assert_eq!((&cleared.json["name"], &cleared.json["organisation"]), (&json!("Ada"), &Value::Null));
+    let event = cleared.event();
+    assert_eq!(ada.patch(&path, &json!({"name": "Ada"})).expect(200).event(), event, "nothing changed");
+    for body in [json!({"account_ids": [account]}), json!({"password": "another password"})] {
+        assert_problem(&ada.patch(&path, &body), 403, "forbidden");
+    }
+    let other = app.with_user(&[Role::TradingUser], &[account]);
+    assert_problem(&other.patch(&path, &json!({"name": "Eve"})), 403, "forbidden");
+    assert_problem(&other.patch("/user/update/99", &json!({"name": "Eve"})), 403, "forbidden");
+    let contact = ada.get("/user/me").expect(200).json["primary_contact"].clone();
+    let own = format!("/user/update/{}", other.user_id());
+    assert_problem(&other.patch(&own, &json!({"primary_contact": contact})), 400, "taken");
+    assert_faults(
+        &ada.patch(&path, &json!({"name": "", "password": "short", "roles": ["Auditor"], "account_ids": [0]})),
+        &[
+            ("body.name", "string_too_short"),
+            ("body.password", "string_too_short"),
+            ("body.roles", "extra_forbidden"),
+            ("body.account_ids.0", "greater_than"),
+        ],
+    );
+}
+
+#[test]
+fn an_administrator_gives_accounts_as_a_whole_set_and_a_new_password() {
+    let app = app();
+    let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+    let (a, b) = (app.testkit.account("a"), app.testkit.account("b"));
+    let ada = app.with_user(&[Role::TradingUser], &[a]);
+    let path = format!("/user/update/{}", ada.user_id());
+    let moved = administrator.patch(&path, &json!({"account_ids": [b]})).expect(200);
+    assert_eq!(moved.json["account_ids"], json!([b]));
+    assert_problem(&ada.get(&format!("/account/{a}")), 404, "not_found");
+    ada.get(&format!("/account/{b}")).expect(200);
+    assert_problem(&administrator.patch(&path, &json!({"account_ids": [99]})), 404, "account_missing");
+    assert_problem(&administrator.patch("/user/update/99", &json!({"name": "Eve"})), 404, "user_missing");
+    let body = json!({"primary_contact": "ada@example.org", "password": "another password"});
+    let changed = administrator.patch(&path, &body).expect(200);
+    assert!(!changed.text.contains("another password"));
+    assert_problem(&ada.get("/user/me"), 401, "no_token");
+    let login = json!({"username": "ada@example.org", "password": "another password"});
+    app.anonymous().post("/auth/login", &login).expect(200);
+}
+
+#[test]
+fn other_roles_end_what_the_user_was_signed_in_with() {
+    let app = app();
+    let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+    let ada = app.with_user(&[Role::TradingUser], &[]);
+    let path = format!("/user/change_role/{}", ada.user_id());
+    ada.get("/user/me").expect(200);
+    let changed = administrator.post(&path, &json!({"roles": ["Auditor", "Trading User"]})).expect(200);
+    assert_eq!(changed.json["roles"], json!(["Trading User", "Auditor"]));
+    assert_problem(&ada.get("/user/me"), 401, "no_token");
+    let again = administrator.post(&path, &json!({"roles": ["Trading User", "Auditor"]})).expect(200);
+    assert_eq!(again.event(), changed.event(), "the same roles again");
+    assert_problem(&administrator.post("/user/change_role/99", &json!({"roles": ["Auditor"]})), 404, "user_missing");
+    let own = format!("/user/change_role/{}", administrator.user_id());
+    assert_problem(&administrator.post(&own, &json!({"roles": ["Auditor"]})), 400, "last_administrator");
+    assert_faults(&administrator.post(&path, &json!({"roles": []})), &[("body.roles", "too_short")]);
+}
+
+#[test]
+fn a_deleted_user_is_gone_and_leaves_the_sign_in_name() {
+    let app = app();
+    let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+    let account = app.testkit.account("a");
+    let ada = app.with_user(&[Role::TradingUser], &[account]);
+    let other = app.with_user(&[Role::TradingUser], &[account]);
+    let name = ada.get("/user/me").expect(200).json["primary_contact"].clone();
+    let path = format!("/user/delete/{}", ada.user_id());
+    assert_problem(&other.send("DELETE", &path, ""), 403, "forbidden");
+    let gone = administrator.send("DELETE", &path, "").expect(200);
+    assert_eq!(gone.json["is_deleted"], true);
+    assert_eq!(administrator.send("DELETE", &path, "").expect(200).event(), gone.event(), "deleting again");
+    assert_problem(&ada.get("/user/me"), 401, "no_token");
+    let login = json!({"username": name, "password": testkit::http::PASSWORD});
+    assert_problem(&app.anonymous().post("/auth/login", &login), 401, "wrong_credentials");
+    assert_problem(&other.get(&format!("/user/{}", ada.user_id())), 404, "not_found");
+    let users = other.get(&format!("/account/{account}/users")).expect(200).json;
+    assert_eq!((&users["users"][0]["id"], &users["users"][1]), (&json!(other.user_id()), &Value::Null));
+    assert_problem(&administrator.patch(&format!("/user/update/{}", ada.user_id()), &json!({})), 404, "user_missing");
+    let body = json!({"name": "Ada", "primary_contact": name, "roles": ["Auditor"]});
+    administrator.post("/user/create", &body).expect(201);
+    assert_problem(&administrator.send("DELETE", "/user/delete/99", ""), 404, "user_missing");
+    let own = format!("/user/delete/{}", administrator.user_id());
+    assert_problem(&administrator.send("DELETE", &own, ""), 400, "last_administrator");
+}
+
+#[test]
+fn a_list_of_users_shows_what_the_caller_may_see() {
+    let app = app();
+    let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+    let (a, b) = (app.testkit.account("a"), app.testkit.account("b"));
+    let ada = app.with_user(&[Role::TradingUser], &[a, b]);
+    let bob = app.with_user(&[Role::ProductionUser], &[a]);
+    let eve = app.with_user(&[Role::TradingUser], &[b]);
+    let list = |client: &testkit::http::Client, query: &str| {
+        let answer = client.get(&format!("/user/list{query}")).expect(200).json;
+        let users = answer["users"].as_array().unwrap().clone();
+        users.iter().map(|user| (user["id"].as_i64().unwrap(), user.get("roles").is_some())).collect::<Vec<_>>()
+    };
+    let id = |client: &testkit::http::Client| client.user_id().0;
+    assert_eq!(list(&bob, ""), [(id(&ada), false), (id(&bob), true)]);
+    assert_eq!(list(&ada, ""), [(id(&ada), true), (id(&bob), false), (id(&eve), false)]);
+    assert_eq!(list(&administrator, "").len(), 4);
+    administrator.send("DELETE", &format!("/user/delete/{}", bob.user_id()), "").expect(200);
+    assert_eq!(list(&ada, "?include_deleted=true"), [(id(&ada), true), (id(&eve), false)]);
+    assert_eq!(list(&administrator, "").len(), 3);
+    assert_eq!(list(&administrator, "?include_deleted=true").len(), 4);
+    let page = administrator.get("/user/list?limit=1").expect(200).json;
+    let next = format!("/user/list?limit=1&cursor={}", page["next_cursor"].as_str().unwrap());
+    assert_eq!(administrator.get(&next).expect(200).json["users"][0]["id"], id(&ada));
+}

@@ -8,7 +8,7 @@ use crate::{Organisation, OrganisationId};
 const MANY: i64 = 20_000;
 
 /// The state with `MANY` more accounts and users, from id 20,000 on, to name in lists that are too long.
-fn crowded() -> State {
+pub(super) fn crowded() -> State {
     let mut state = state();
     for id in MANY..2 * MANY {
         state.accounts.insert(AccountId(id), account(AccountId(id)));
@@ -17,11 +17,11 @@ fn crowded() -> State {
     state
 }
 
-fn too_many<T>(id: impl Fn(i64) -> T) -> Vec<T> {
+pub(super) fn too_many<T>(id: impl Fn(i64) -> T) -> Vec<T> {
     (MANY..).take(MEMBERS_MAX + 1).map(id).collect()
 }
 
-fn taken(field: &'static str, value: &str) -> Refusal {
+pub(super) fn taken(field: &'static str, value: &str) -> Refusal {
     Refusal::Taken { field, value: value.to_owned() }
 }
 
@@ -143,8 +143,8 @@ fn an_account_is_created_with_its_users_and_senders() {
         changes,
         [
             Change::AccountCreated { account: created, whitelist: vec![SELLER, STRANGER] },
-            Change::MemberAdded { user: TRADER, account: id },
-            Change::MemberAdded { user: PRODUCER, account: id },
+            Change::MembershipsChanged { user: TRADER, joined: vec![id], left: vec![] },
+            Change::MembershipsChanged { user: PRODUCER, joined: vec![id], left: vec![] },
         ]
     );
     state.apply(ActionId(1), &changes);

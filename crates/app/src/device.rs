@@ -1,0 +1,40 @@
+//! Devices are listed within the caller's scope.
+
+use crate::register::DeviceView;
+use crate::{Caller, Error, Page, Paging, Registry};
+use domain::{AccountId, Capability, DeviceKind, EnergySource, EventNumber};
+
+/// Which devices to list. An absent filter filters nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    pub account: Option<AccountId>,
+    pub energy_source: Option<EnergySource>,
+    pub kind: Option<DeviceKind>,
+    pub is_approved: Option<bool>,
+    pub with_deleted: bool,
+}
+
+impl Registry {
+    /// Devices of the caller's accounts, or of all accounts for registrars and those who may read everything; in the order
+    /// of their ids. Blocks.
+    pub fn devices(
+        &self,
+        caller: &Caller,
+        filter: &DeviceFilter,
+        paging: Paging<i64>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<DeviceView, i64>, Error> {
+        let sees_all = caller.may(Capability::ManageDevices) || caller.may(Capability::ReadEverything);
+        let filter = store::device::Filter {
+            member: (!sees_all).then_some(caller.user_id),
+            account: filter.account,
+            energy_source: filter.energy_source,
+            kind: filter.kind,
+            is_approved: filter.is_approved,
+            with_deleted: filter.with_deleted,
+        };
+        let rows =
+            self.read(fresh, |connection| store::device::list(connection, &filter, paging.after, paging.rows()))?;
+        Ok(paging.page(rows, |device| device.id.0))
+    }
+}
