@@ -9,5 +9,6 @@ mod damaged;
 mod forged;
 mod ledger;
 mod orders;
+mod registrations;
 mod seed;
 mod statements;
