@@ -354,8 +354,8 @@ TRANSFER_ORDER = {
     "quantity": 1_000,
 }
 
-CREATE, UPDATE, DELETE = 1, 2, 3
-USER, ACCOUNT, DEVICE, MEASUREMENT, BUNDLE_ENTITY, ORDER_ENTITY = 1, 2, 3, 4, 5, 9
+CREATE, UPDATE = 1, 2
+MEASUREMENT, BUNDLE_ENTITY, ORDER_ENTITY = 4, 5, 9
 
 
 def mutable(account_id, status, cancellation=None):
@@ -393,20 +393,6 @@ def events():
     ended = {"order_id": 3, "state": 1, "next_due_at": NOON}
     before = integer(15, 1) + integer(18, NOON)
     yield "recurring order ended", ORDER_ENTITY, 3, UPDATE, salt_of(11), ended, before, integer(15, 3)
-    joined = {"user_id": 4, "joined": [5, 200], "left": [12]}
-    yield "accounts joined and left", USER, 4, UPDATE, salt_of(12), joined, integers(5, [12]), integers(5, [5, 200])
-    user = {"roles": 16, "name": "Ada", "primary_contact": "ada@example.org", "organisation": "Bäckerei Sauer"}
-    other = {**user, "roles": 80, "name": "Ada Byron", "organisation": None}
-    salt = salt_of(13)
-    was = integer(1, 16) + hashed(2, salt, "Ada") + hashed(4, salt, "Bäckerei Sauer")
-    now = integer(1, 80) + hashed(2, salt, "Ada Byron")
-    yield "user changed", USER, 4, UPDATE, salt, {"changed_user_id": 4, "was": user, "is": other}, was, now
-    for name, entity, member in (
-        ("user deleted", USER, "deleted_user_id"),
-        ("account deleted", ACCOUNT, "deleted_account_id"),
-        ("device deleted", DEVICE, "deleted_device_id"),
-    ):
-        yield name, entity, 300, DELETE, salt_of(14), {member: 300}, b"", b""
 
 
 def vectors():

@@ -11,7 +11,7 @@ use domain::{
     AccountId, ActionId, ActionKind, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateAttributes,
     CertificateRange, Change, DeviceDescription, DeviceId, DeviceKind, EnergyCarrier, EnergySource, EventNumber,
     GrossNet, Interval, MeasurementId, MetadataId, Portion, Quality, Ratio, Reading, ReadingSource, RecurringOrder,
-    RecurringOrderId, Roles, Schedule, User, UserId, WattHours,
+    RecurringOrderId, Schedule, WattHours,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -177,18 +177,6 @@ fn order(value: &Value) -> RecurringOrder {
     }
 }
 
-fn user(id: &Value, value: &Value) -> User {
-    User {
-        id: UserId(int(id)),
-        name: text(&value["name"]),
-        primary_contact: text(&value["primary_contact"]),
-        roles: Roles::from_code(int(&value["roles"])).unwrap(),
-        organisation: optional(&value["organisation"], text),
-        is_deleted: false,
-        created_at: Timestamp::UNIX_EPOCH,
-    }
-}
-
 /// The change that an event's input describes, known by its members.
 fn change(input: &Value) -> Change {
     if let Some(created) = input.get("bundle") {
@@ -203,24 +191,6 @@ fn change(input: &Value) -> Change {
             state: OrderState::from_code(int(&input["state"])).unwrap(),
             next_due_at: optional(&input["next_due_at"], instant),
         };
-    }
-    if let Some(id) = input.get("user_id") {
-        let accounts = |value: &Value| list(value).iter().map(|id| AccountId(int(id))).collect();
-        let (joined, left) = (accounts(&input["joined"]), accounts(&input["left"]));
-        return Change::MembershipsChanged { user: UserId(int(id)), joined, left };
-    }
-    if let Some(id) = input.get("changed_user_id") {
-        let (before, after) = (Box::new(user(id, &input["was"])), Box::new(user(id, &input["is"])));
-        return Change::UserChanged { before, after, password_hash: None };
-    }
-    if let Some(id) = input.get("deleted_user_id") {
-        return Change::UserDeleted(UserId(int(id)));
-    }
-    if let Some(id) = input.get("deleted_account_id") {
-        return Change::AccountDeleted(AccountId(int(id)));
-    }
-    if let Some(id) = input.get("deleted_device_id") {
-        return Change::DeviceDeleted(DeviceId(int(id)));
     }
     if let Some(id) = input.get("bundle_id") {
         return Change::BundleChanged {

@@ -3,7 +3,7 @@
 use super::market::Market;
 use app::{Error, Registry};
 use domain::action::{BundleAction, Deed, Portion};
-use domain::{Actor, BundleId, BundleStatus, Command, Outcome, Refusal, Role, WattHours};
+use domain::{Actor, BundleId, BundleStatus, Command, Outcome, Refusal, WattHours};
 use std::sync::atomic::{AtomicI64, Ordering};
 use testkit::model::Dice;
 use testkit::{ENGINES, Engine, TestRegistry, assert_verified};
@@ -162,57 +162,4 @@ fn two_engines_give_the_same_bundles() {
         testkit::model::Tables::read(&mut market.test.database.connect())
     });
     on_sqlite.assert_are(&on_postgres);
-}
-
-#[test]
-fn of_a_transfer_and_the_deletion_of_its_target_the_later_is_refused() {
-    for engine in ENGINES {
-        for deletion_first in [false, true] {
-            let market = Market::of(engine, 1, ENERGY_WH);
-            let target = market.accounts[1];
-            let transfer = market.transfer(&market.bundles);
-            let deletion = (Actor::Operator, Command::DeleteAccount(target));
-            let both = if deletion_first { [deletion, transfer] } else { [transfer, deletion] };
-            // Queued without waiting, among others.
-            let queued: Vec<_> = both
-                .into_iter()
-                .chain([super::market::new_account("another")])
-                .map(|(actor, command)| market.test.registry.submit_as(actor, command, "{}".to_owned()))
-                .collect();
-            let answers: Vec<_> = queued.into_iter().map(|pending| pending.and_then(app::Pending::wait)).collect();
-            let [first, second, third] = &answers[..] else { unreachable!("three were queued") };
-            assert!(first.is_ok() && third.is_ok(), "{answers:?}");
-            let refusal = match second {
-                Err(Error::Refused(refusal)) => refusal.clone(),
-                other => panic!("the later one was answered with {other:?}"),
-            };
-            let expected = if deletion_first {
-                Refusal::NotWhitelisted { source_id: market.accounts[0], target_id: target }
-            } else {
-                let (account_id, bundle_id) = (target, market.bundles[0]);
-                Refusal::AccountHoldsBundles { account_id, bundle_id, status: BundleStatus::Active }
-            };
-            assert_eq!(refusal, expected);
-            assert_verified(market.test.database.url());
-        }
-    }
-}
-
-#[test]
-fn of_two_administrators_who_delete_each_other_one_is_left() {
-    for engine in ENGINES {
-        let test = TestRegistry::on(engine);
-        let [one, other] = ["one", "other"].map(|name| test.user(name, &[Role::RegistryAdministrator], &[]));
-        let queued: Vec<_> = [(one, other), (other, one)]
-            .into_iter()
-            .map(|(actor, user)| {
-                test.registry.submit_as(Actor::User(actor), Command::DeleteUser(user), "{}".to_owned())
-            })
-            .collect();
-        let answers: Vec<_> = queued.into_iter().map(|pending| pending.and_then(app::Pending::wait)).collect();
-        assert!(matches!(answers[..], [Ok(_), Err(Error::Refused(Refusal::Forbidden { .. }))]), "{answers:?}");
-        let last = test.act(Command::DeleteUser(one)).err();
-        assert!(matches!(last, Some(Error::Refused(Refusal::LastAdministrator { .. }))), "{last:?}");
-        assert_verified(test.database.url());
-    }
 }

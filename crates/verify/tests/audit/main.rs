@@ -9,6 +9,5 @@ mod damaged;
 mod forged;
 mod ledger;
 mod orders;
-mod registrations;
 mod seed;
 mod statements;

@@ -8,6 +8,7 @@ mod bad_input;
 mod cancel;
 mod certificate;
 mod claim;
+mod compatibility;
 mod conventions;
 mod create_bundle;
 mod device;

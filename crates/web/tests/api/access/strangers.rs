@@ -25,13 +25,15 @@ enum Kind {
     Bundle,
     Job,
     Action,
+    Rejected,
+    Order,
 }
 
 /// Never given to anything.
 const MISSING: i64 = 987_654_321;
 
 /// Where a stranger hears of what is not his, and why he must.
-const TOLD: [(&str, &str, &str); 3] = [
+const TOLD: [(&str, &str, &str); 4] = [
     ("GET /certificate/metadata/{id}", "{id}", "what issuing bodies state is for everybody"),
     (
         "PATCH /account/update_whitelist/{id}",
@@ -39,12 +41,15 @@ const TOLD: [(&str, &str, &str); 3] = [
         "who lets an account send to him must hear that there is none",
     ),
     ("POST /certificate/cancel", "beneficiary_account_id", "who names a beneficiary must hear that there is none"),
+    ("POST /certificate/recurring_cancel", "beneficiary_account_id", "so must he here"),
 ];
 
 /// Words of the path, longest first, and what an id after them is the id of.
-const PATHS: [(&str, Kind); 10] = [
+const PATHS: [(&str, Kind); 11] = [
     ("/certificate/metadata/", Kind::Metadata),
+    ("/certificate/action/rejected/", Kind::Rejected),
     ("/certificate/action/", Kind::Action),
+    ("/certificate/recurring/", Kind::Order),
     ("/certificate/", Kind::Bundle),
     ("/organisation/", Kind::Organisation),
     ("/measurement/", Kind::Measurement),
@@ -52,7 +57,6 @@ const PATHS: [(&str, Kind); 10] = [
     ("/device/", Kind::Device),
     ("/user/", Kind::User),
     ("/job/", Kind::Job),
-    ("/action/", Kind::Action),
 ];
 
 /// Members and parameters that are ids. `None`: it ends like one and is none of ours.
@@ -140,6 +144,15 @@ impl<'w> Maker<'w> {
         let trader = self.world.trader(account);
         let cancel = json!({"source_id": account, "granular_certificate_bundle_ids": [bundle(0)]});
         let action = trader.post("/certificate/cancel", &cancel).expect(202).json;
+        let order = json!({
+            "source_id": account, "initial_cancellation_datetime": "2026-03-31",
+            "recurring_cancellation_period_units": "months",
+        });
+        let order = trader.post("/certificate/recurring_cancel", &order).expect(202).json;
+        // To the account that they are in, which a rule refuses.
+        let refused = merged(cancel, &json!({"target_id": account, "granular_certificate_bundle_ids": [bundle(1)]}));
+        trader.post("/certificate/transfer", &refused).expect(400);
+        let rejected = trader.get("/certificate/action/list?status=rejected").expect(200).json;
         BTreeMap::from([
             (Kind::User, user.user_id().0),
             (Kind::Organisation, number(&organisation["id"])),
@@ -150,6 +163,8 @@ impl<'w> Maker<'w> {
             (Kind::Bundle, bundle(1)),
             (Kind::Job, number(&job["id"])),
             (Kind::Action, number(&action["id"])),
+            (Kind::Rejected, number(&rejected["actions"][0]["rejected_id"])),
+            (Kind::Order, number(&order["id"])),
         ])
     }
 }
@@ -236,25 +251,43 @@ impl Asked<'_> {
     fn with(&self, stranger: &Client, place: &Place, id: i64, unique: usize) -> (u16, String) {
         let (address, body) = self.world.request(&self.operation.path, unique);
         let mut body = own_body(&body, self.own);
-        let parameters = address.split_once('?').map(|(_, parameters)| parameters.to_owned());
+        let parameters = address.split_once('?').map(|(_, parameters)| parameters).unwrap_or_default();
         let own = kind_of_path(&self.operation.path).and_then(|kind| self.own.get(&kind)).copied().unwrap_or(1);
         let of_path = if let Place::Path(_) = place { id } else { own };
         let mut address = self.operation.path.replace("{id}", &of_path.to_string());
-        let mut parameters: Vec<String> = parameters.into_iter().collect();
+        let mut parameters: BTreeMap<String, String> = parameters
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| {
+                let own = kind_of_member(name).and_then(|kind| self.own.get(&kind));
+                (name.to_owned(), own.map_or_else(|| value.to_owned(), i64::to_string))
+            })
+            .collect();
         match place {
             Place::Path(_) => {}
-            Place::Query(name, _) => parameters.push(format!("{name}={id}")),
+            Place::Query(name, _) => drop(parameters.insert(name.clone(), id.to_string())),
             Place::Member(name, _, is_list) => {
                 let value = if *is_list { json!([id]) } else { json!(id) };
                 body = merged(body, &json!({name: value}));
+                // Other names for the same may not stand beside it.
+                if name.ends_with("_to_update_to") {
+                    body = merged(body, &json!({"account_id": null}));
+                }
             }
         }
         if !parameters.is_empty() {
-            address = format!("{address}?{}", parameters.join("&"));
+            let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            address = format!("{address}?{}", pairs.join("&"));
         }
         let body = if self.operation.changes() { body.to_string() } else { String::new() };
         let answer = stranger.send(&self.operation.method, &address, &body);
-        (answer.status, answer.text)
+        // What is made anew has an id anew, and is of now.
+        let mut text = answer.text;
+        if let (true, Value::Object(mut made)) = (answer.status < 300, answer.json) {
+            made.remove("id");
+            text = Value::Object(made).to_string();
+        }
+        (answer.status, text)
     }
 }
 
@@ -283,6 +316,13 @@ fn no_answer_tells_a_stranger_whether_a_thing_exists() {
                 let missing = asked.with(&stranger, &place, MISSING, unique);
                 let existing = asked.with(&stranger, &place, id, unique + 1);
                 (unique, checked) = (unique + 2, checked + 1);
+                // Two requests that are not even looked at say nothing.
+                assert!(
+                    missing.0 != 422 && existing.0 != 422,
+                    "{} {}: {missing:?} {existing:?}",
+                    operation.name(),
+                    place.name()
+                );
                 let bare = |(status, text): &Told| (*status, without(text, [MISSING, id]));
                 if bare(&missing) != bare(&existing) && !is_told(operation, place.name()) {
                     let what = format!("{}, {}", operation.name(), place.name());
