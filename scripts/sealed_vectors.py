@@ -354,7 +354,7 @@ TRANSFER_ORDER = {
     "quantity": 1_000,
 }
 
-CREATE, UPDATE = 1, 2
+CREATE, UPDATE, DELETE = 1, 2, 3
 MEASUREMENT, BUNDLE_ENTITY, ORDER_ENTITY = 4, 5, 9
 
 
@@ -393,6 +393,9 @@ def events():
     ended = {"order_id": 3, "state": 1, "next_due_at": NOON}
     before = integer(15, 1) + integer(18, NOON)
     yield "recurring order ended", ORDER_ENTITY, 3, UPDATE, salt_of(11), ended, before, integer(15, 3)
+    yield "reading deleted", MEASUREMENT, 131, DELETE, salt_of(12), {"deleted": 131}, b"", b""
+    released = {"released": 400, "id": 255, "device_id": 7, "start": NOON}
+    yield "hold released", MEASUREMENT, 255, UPDATE, salt_of(13), released, b"", integer(4, 400)
 
 
 def vectors():

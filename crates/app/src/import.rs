@@ -141,7 +141,7 @@ fn reading_of<'t>(fields: &Fields<'t>, zone: &ZoneOfTimes) -> Result<Reading, Ro
     let required = |field, text| present(text).ok_or_else(|| fault(field, "is required", known));
     let end = parse_instant(required(END, fields.end)?, zone).map_err(|rule| fault(END, &rule, known))?;
     let interval = Interval::new(start, end).ok_or_else(|| fault(END, "must be after the start", known))?;
-    let energy_wh = energy(required(USAGE, fields.usage)?).map_err(|rule| fault(USAGE, rule, known))?;
+    let energy_wh = parse_energy(required(USAGE, fields.usage)?).map_err(|rule| fault(USAGE, rule, known))?;
     let gross_net = required(GROSS_NET, fields.gross_net)?.to_ascii_uppercase();
     let gross_net = GrossNet::parse(&gross_net).ok_or_else(|| fault(GROSS_NET, "must be GROSS or NET", known))?;
     let quality = match present(fields.quality) {
@@ -161,7 +161,10 @@ fn whole(text: &str) -> Option<i64> {
 }
 
 /// Wh from a decimal number, rounded once, towards zero. Scientific notation, as programs print it, is read exactly.
-pub(crate) fn energy(text: &str) -> Result<i64, &'static str> {
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn parse_energy(text: &str) -> Result<i64, &'static str> {
     const NOT_A_NUMBER: &str = "must be a decimal number";
     const TOO_LARGE: &str = "must lie within ±9,000,000,000,000,000 Wh";
     let (sign, digits) = match text.strip_prefix('-') {
@@ -515,7 +518,7 @@ mod tests {
             (".", Err(())),
             ("--1", Err(())),
         ] {
-            assert_eq!(energy(text).map_err(|_| ()), wh, "{text}");
+            assert_eq!(parse_energy(text).map_err(|_| ()), wh, "{text}");
         }
     }
 

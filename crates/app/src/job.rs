@@ -96,6 +96,7 @@ impl Progress {
             | Outcome::Device(_)
             | Outcome::Metadata(_)
             | Outcome::Created(_)
+            | Outcome::Measurement(_)
             | Outcome::Order(_)
             | Outcome::Bundles { .. } => {}
         }

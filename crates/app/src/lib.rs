@@ -47,12 +47,14 @@ pub use device::DeviceFilter;
 pub use error::Error;
 pub use event::{EventPage, EventQuery, EventView, FieldView};
 pub use export::{BundleExport, ExportError, write_bundles};
-pub use import::{Format, RowFault, ZoneOfTimes, parse_instant};
+pub use import::{Format, RowFault, ZoneOfTimes, parse_energy, parse_instant};
 pub use issue::{ISSUE_DRY_RUN_READINGS_MAX, IssueRequest};
 pub use job::{JobQuery, JobView, Progress, RefusedReading};
 pub use lineage::{Held, LINEAGE_BUNDLES_MAX, LINEAGE_EVENTS_MAX, Lineage, LineageBundle, Relation};
 pub use measure::{Histogram, Measured};
-pub use measurement::{REJECTED_LISTED_MAX, ReadingsReport, RejectedRow};
+pub use measurement::{
+    MeasurementPage, MeasurementQuery, MeasurementView, REJECTED_LISTED_MAX, ReadingsReport, RejectedRow,
+};
 pub use page::{Page, Paging};
 pub use register::{AccountView, DeviceView, MetadataView, UserView};
 pub use registry::{Health, OpenError, Registry};

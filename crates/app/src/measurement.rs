@@ -2,14 +2,17 @@
 //!
 //! More than one chunk makes a job, so that what was taken is on record if the input ends early.
 
+mod view;
+
+pub use view::{MeasurementPage, MeasurementQuery, MeasurementView};
+
 use crate::import::{Format, InputFault, RowFault, ZoneOfTimes, read_rows};
 use crate::job::{JobStep, NewJob, Progress};
 use crate::work::{Beside, Done, Pending};
 use crate::{Caller, Error, Registry};
 use domain::action::{ReadingsOutcome, SubmitReadings};
 use domain::{
-    Actor, Capability, Command, DeviceId, EventNumber, JobId, Measurement, MeasurementId, Outcome, Reading,
-    ReadingSource, Refusal, Role, UserId,
+    Actor, Capability, Command, DeviceId, EventNumber, JobId, Outcome, Reading, ReadingSource, Refusal, Role, UserId,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -106,24 +109,6 @@ impl Registry {
                 Err(error)
             }
         }
-    }
-
-    /// A reading, of the caller's own devices or of any for those who may read everything.
-    pub fn measurement(
-        &self,
-        caller: &Caller,
-        id: MeasurementId,
-        fresh: Option<EventNumber>,
-    ) -> Result<Measurement, Error> {
-        let missing = Error::NotFound { what: "Measurement", id: id.0 };
-        let found = self.read(fresh, |connection| {
-            let Some(measurement) = store::measurement::by_id(connection, id)? else { return Ok(None) };
-            let device = store::device::by_id(connection, measurement.reading.device_id)?;
-            let members = store::user::memberships(connection, &[caller.user_id.0])?;
-            let is_own = device.is_some_and(|d| members.contains(&(caller.user_id, d.account_id)));
-            Ok((is_own || caller.may(Capability::ReadEverything)).then_some(measurement))
-        })?;
-        found.ok_or(missing)
     }
 }
 

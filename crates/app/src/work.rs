@@ -11,6 +11,9 @@ use store::job::JobState;
 use store::session::Session;
 use tokio::sync::oneshot;
 
+/// About how many bundles stem from one interval.
+const INTERVAL_BUNDLES: usize = 16;
+
 /// One thing to do, alone or with others in one transaction.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
@@ -66,7 +69,10 @@ impl Work {
                 // Alone in its batch: what keeps it from being done is looked for once.
                 Command::DeleteAccount(_) | Command::DeleteDevice(_) => BATCH_ROWS_MAX,
                 Command::UpdateAccount(update) => 1 + update.user_ids.as_ref().map_or(0, Vec::len),
-                Command::CreateUser(_)
+                Command::UpdateMeasurement(_) => INTERVAL_BUNDLES,
+                Command::DeleteMeasurement(_)
+                | Command::ReleaseHold { .. }
+                | Command::CreateUser(_)
                 | Command::UpdateUser(_)
                 | Command::ChangeRole(_)
                 | Command::DeleteUser(_)

@@ -482,6 +482,9 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         | Command::DeleteDevice(_)
         | Command::CreateMetadata(_)
         | Command::SubmitReadings(_)
+        | Command::UpdateMeasurement(_)
+        | Command::DeleteMeasurement(_)
+        | Command::ReleaseHold { .. }
         | Command::Issue(_)
         | Command::CreateBundle(_)
         | Command::ImportSeed(_)

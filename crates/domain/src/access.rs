@@ -132,6 +132,8 @@ pub enum Capability {
     ChangeDevice(AccountId),
     ManageDevices,
     SubmitReadings,
+    /// Of readings that were issued.
+    CorrectIssued,
     Issue,
     Trade(AccountId),
     ReadEverything,
@@ -157,6 +159,7 @@ impl Capability {
             }
             Self::ManageDevices => (Roles::of(&[RegistryAdministrator, ProductionRegistrar]), Roles::NONE),
             Self::SubmitReadings => (Roles::of(&[RegistryAdministrator, MeasurementBody]), Roles::NONE),
+            Self::CorrectIssued => (Roles::of(&[RegistryAdministrator, GcIssuer, MeasurementBody]), Roles::NONE),
             Self::Issue => (Roles::of(&[RegistryAdministrator, GcIssuer]), Roles::NONE),
             Self::Trade(_) => (Roles::NONE, Roles::of(&[TradingUser, ProductionUser])),
             Self::ReadEverything => (Roles::of(&[RegistryAdministrator, GcIssuer, Auditor]), Roles::NONE),
@@ -174,6 +177,7 @@ impl Capability {
             | Self::ManageAccounts
             | Self::ManageDevices
             | Self::SubmitReadings
+            | Self::CorrectIssued
             | Self::Issue
             | Self::ReadEverything
             | Self::Operate => None,

@@ -8,6 +8,7 @@ mod device;
 mod edit;
 mod issue;
 mod lock;
+mod measurement;
 mod organisation;
 mod readings;
 mod recurring_order;
@@ -28,7 +29,8 @@ pub use claim::PURPOSE_STORAGE;
 pub use create_bundle::{CreateBundle, CreatedBundle, Stated};
 pub use device::{DeviceUpdate, KindUpdate};
 pub use edit::Edit;
-pub use issue::{IssueChunk, IssueOutcome, IssueRefused};
+pub use issue::{IssueChunk, IssueOutcome, IssueRefused, Standing, standing};
+pub use measurement::{MeasurementUpdate, StatedPlace};
 pub use organisation::OrganisationUpdate;
 pub use readings::{READINGS_PER_EVENT_MAX, ReadingsOutcome, ReadingsRefused, SubmitReadings};
 pub use register::{NewAccount, NewDevice, NewUser, WhitelistUpdate};
@@ -39,8 +41,8 @@ pub use user::{RoleChange, UserUpdate};
 use crate::device::vocabulary;
 use crate::recurring_order::{OrderKind, OrderTerms};
 use crate::{
-    AccountId, Actor, Changes, DeviceId, MetadataDescription, MetadataId, OrganisationDescription, OrganisationId,
-    Ratio, RecurringOrder, RecurringOrderId, Refusal, State, UserId, WattHours,
+    AccountId, Actor, Changes, DeviceId, MeasurementId, MetadataDescription, MetadataId, OrganisationDescription,
+    OrganisationId, Ratio, RecurringOrder, RecurringOrderId, Refusal, State, UserId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -56,10 +58,10 @@ vocabulary! {
         DeleteUser = 19 "delete_user", UpdateOrganisation = 20 "update_organisation",
         DeleteOrganisation = 21 "delete_organisation", UpdateAccount = 22 "update_account",
         DeleteAccount = 23 "delete_account", UpdateDevice = 24 "update_device", DeleteDevice = 25 "delete_device",
-        CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
-        ImportSeed = 34 "import_seed",
+        UpdateMeasurement = 26 "update_measurement", DeleteMeasurement = 27 "delete_measurement",
+        ReleaseHold = 28 "release_hold", CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
         RecurringTransfer = 31 "recurring_transfer", RecurringCancel = 32 "recurring_cancel",
-        EndOrder = 33 "end_recurring",
+        EndOrder = 33 "end_recurring", ImportSeed = 34 "import_seed",
     }
 }
 
@@ -83,6 +85,9 @@ pub enum Command {
     DeleteDevice(DeviceId),
     CreateMetadata(MetadataDescription),
     SubmitReadings(SubmitReadings),
+    UpdateMeasurement(MeasurementUpdate),
+    DeleteMeasurement(MeasurementId),
+    ReleaseHold { measurement: MeasurementId, reason: String },
     Issue(IssueChunk),
     CreateBundle(CreateBundle),
     Bundles(BundleAction),
@@ -111,6 +116,9 @@ impl Command {
             Self::DeleteDevice(_) => ActionKind::DeleteDevice,
             Self::CreateMetadata(_) => ActionKind::CreateMetadata,
             Self::SubmitReadings(_) => ActionKind::SubmitReadings,
+            Self::UpdateMeasurement(_) => ActionKind::UpdateMeasurement,
+            Self::DeleteMeasurement(_) => ActionKind::DeleteMeasurement,
+            Self::ReleaseHold { .. } => ActionKind::ReleaseHold,
             Self::Issue(_) => ActionKind::Issue,
             Self::CreateBundle(_) => ActionKind::CreateBundle,
             Self::ImportSeed(_) => ActionKind::ImportSeed,
@@ -142,6 +150,8 @@ pub enum Outcome {
     Device(DeviceId),
     Metadata(MetadataId),
     Readings(ReadingsOutcome),
+    /// The version that counts now, or the reading that was deleted.
+    Measurement(MeasurementId),
     Issue(IssueOutcome),
     Created(Box<CreatedBundle>),
     Seed(SeedOutcome),
@@ -197,6 +207,9 @@ pub fn decide(
         Command::DeleteDevice(id) => device::delete(state, actor, *id, now, rules),
         Command::CreateMetadata(metadata) => register::metadata(state, actor, metadata, now),
         Command::SubmitReadings(readings) => readings::decide(state, actor, readings, now, rules),
+        Command::UpdateMeasurement(update) => measurement::update(state, actor, update, now),
+        Command::DeleteMeasurement(id) => measurement::delete(state, actor, *id),
+        Command::ReleaseHold { measurement, reason } => measurement::release(state, actor, *measurement, reason),
         Command::Issue(chunk) => issue::decide(state, actor, chunk, now, rules),
         Command::CreateBundle(statement) => create_bundle::decide(state, actor, statement, now, rules),
         Command::Bundles(action) => selection::decide(state, actor, action, now),

@@ -210,6 +210,17 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
             let after = fields(salt, |f| f.integer(order_tag::STATE, OrderState::Ended.code()));
             updated(Entity::RecurringOrder, id.0, before, after)
         }
+        Change::ReadingDeleted(id) => EventBody {
+            entity: Entity::Measurement,
+            entity_id: id.0,
+            event_type: EventType::Delete,
+            before: Vec::new(),
+            after: Vec::new(),
+        },
+        Change::HoldReleased { id, energy, .. } => {
+            let after = fields(salt, |f| f.count(measurement_tag::RELEASED, energy.0));
+            updated(Entity::Measurement, id.0, Vec::new(), after)
+        }
         Change::BundleCreated(bundle) => created(Entity::Bundle, bundle.id.0, salt, |f| bundle_fields(f, bundle)),
         Change::Adopted(adopted) => body_of_adopted(adopted, salt),
         Change::BundleChanged { id, before, after } => {
@@ -435,6 +446,8 @@ pub mod measurement_tag {
     pub const READINGS: u8 = 1;
     pub const SOURCE: u8 = 2;
     pub const SUPERSEDED_BY: u8 = 3;
+    /// Wh of the interval that were withdrawn and count as held no more, by this event.
+    pub const RELEASED: u8 = 4;
 }
 
 fn readings_fields(f: &mut Fields<'_>, readings: &[Reading], source: ReadingSource) {
@@ -540,6 +553,14 @@ fn bundle_fields(f: &mut Fields<'_>, bundle: &Bundle) {
     }
 }
 
+/// The account that a bundle was created in, from the fields of its creation: the first of them.
+pub fn created_in(after: &[u8]) -> Option<AccountId> {
+    let [bundle_tag::ACCOUNT_ID, length, rest @ ..] = after else { return None };
+    let value = rest.get(..usize::from(*length)).filter(|value| (1..=8).contains(&value.len()))?;
+    // ids are above 0, so that the sign repeats nothing but zeros
+    Some(AccountId(value.iter().fold(0, |id, byte| (id << 8) | i64::from(*byte))))
+}
+
 fn cancellation_fields(f: &mut Fields<'_>, mutable: &Mutable) {
     let Some(cancellation) = &mutable.cancellation else { return };
     f.text(bundle_tag::BENEFICIARY, &cancellation.beneficiary);
@@ -583,6 +604,20 @@ mod tests {
             (256, &[1, 0][..]),
         ] {
             assert_eq!(shortest(&i64::to_be_bytes(value)), bytes, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_account_that_a_bundle_was_created_in_reads_back() {
+        for account in [1, 127, 128, 255, 256, 1 << 40, i64::MAX] {
+            let after = fields(&[7; 16], |f| {
+                f.integer(bundle_tag::ACCOUNT_ID, account);
+                f.integer(bundle_tag::STATUS, 1);
+            });
+            assert_eq!(created_in(&after), Some(AccountId(account)), "{account}");
+        }
+        for odd in [&[][..], &[1, 2, 5], &[2, 1, 5], &[1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1]] {
+            assert_eq!(created_in(odd), None, "{odd:?}");
         }
     }
 

@@ -36,7 +36,7 @@ pub use id::{
     AccountId, ActionId, ApiKeyId, AttributesId, BundleId, DeviceId, EventNumber, JobId, MeasurementId, MetadataId,
     OrganisationId, RecurringOrderId, RejectedActionId, UserId,
 };
-pub use measurement::{GrossNet, Measurement, Quality, Reading, ReadingSource};
+pub use measurement::{GrossNet, Measurement, Quality, Reading, ReadingSource, ReadingStatus};
 pub use metadata::{CertificateAttributes, IssuanceMetadata, MetadataDescription};
 pub use organisation::{Organisation, OrganisationDescription};
 pub use range::CertificateRange;

@@ -35,6 +35,36 @@ pub struct Reading {
 pub struct Measurement {
     pub id: MeasurementId,
     pub reading: Reading,
-    /// The version that took its place.
+    /// The version that took its place; itself if it was deleted, so that nothing did.
     pub superseded_by: Option<MeasurementId>,
+}
+
+impl Measurement {
+    /// Whether it was deleted, so that its interval is free again.
+    pub fn is_deleted(&self) -> bool {
+        self.superseded_by == Some(self.id)
+    }
+
+    /// Whether it is what its device says of the interval now.
+    pub fn is_current(&self) -> bool {
+        self.superseded_by.is_none()
+    }
+}
+
+vocabulary! {
+    /// What became of a reading.
+    ReadingStatus {
+        /// Something may be issued for it.
+        Pending = 1 "pending",
+        /// All that it says is issued.
+        Issued = 2 "issued",
+        /// The rest was withdrawn and is not released.
+        Held = 3 "held",
+        /// Nothing more is issued for it, for a reason.
+        Refused = 4 "refused",
+        /// A later version took its place.
+        Superseded = 5 "superseded",
+        /// It was deleted.
+        Deleted = 6 "deleted",
+    }
 }

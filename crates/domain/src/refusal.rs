@@ -1,8 +1,8 @@
 //! Why a rule says no. A closed list; each refusal carries the numbers its reader needs, and no HTTP.
 
 use crate::{
-    AccountId, BundleId, BundleStatus, DeviceId, Interval, MetadataId, OrganisationId, RecurringOrderId, UserId,
-    WattHours,
+    AccountId, BundleId, BundleStatus, DeviceId, Interval, MeasurementId, MetadataId, OrganisationId, RecurringOrderId,
+    UserId, WattHours,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -86,6 +86,20 @@ pub enum Refusal {
     #[error("A correction cannot make a bundle {status}")]
     NotCorrectable { status: BundleStatus },
 
+    #[error("Measurement with id {measurement_id} not found")]
+    MeasurementMissing { measurement_id: MeasurementId },
+    #[error("Measurement {measurement_id} was superseded by measurement {superseded_by}")]
+    ReadingSuperseded { measurement_id: MeasurementId, superseded_by: MeasurementId },
+    #[error("{field} of a reading never changes; delete the reading and submit another")]
+    ReadingFixed { field: &'static str },
+    /// The one reading of a request is not accepted.
+    #[error("The reading is not accepted: {cause}")]
+    ReadingRefused { cause: ReadingRefusal },
+    #[error("Certificates were issued on this interval's reading of {reading_wh} Wh; it can only be corrected")]
+    AlreadyIssued { reading_wh: i64 },
+    #[error("Nothing is held on the interval of measurement {measurement_id}")]
+    NothingHeld { measurement_id: MeasurementId },
+
     /// The job has moved on: another process has carried out this part of it.
     #[error("This part of the job was already carried out")]
     JobMoved,
@@ -136,6 +150,34 @@ pub enum ReadingRefusal {
     AboveCapacity { asked_wh: WattHours, limit_wh: WattHours },
     #[error("the certificates would expire after the year 9999")]
     NoExpiry,
+}
+
+impl From<ReadingRefusal> for Refusal {
+    /// Of a request that is about one reading alone.
+    fn from(refusal: ReadingRefusal) -> Self {
+        match refusal {
+            ReadingRefusal::DeviceMissing { device_id } => Self::DeviceMissing { device_id },
+            ReadingRefusal::AlreadyIssued { issued_wh } => Self::AlreadyIssued { reading_wh: issued_wh },
+            ReadingRefusal::NotProducers => {
+                let roles = "the role Registry Administrator or Measurement Body";
+                Self::Forbidden { needs: format!("{roles}, as certificates were issued on the device") }
+            }
+            ReadingRefusal::IntervalLength { .. }
+            | ReadingRefusal::InFuture { .. }
+            | ReadingRefusal::BeforeOperation { .. }
+            | ReadingRefusal::NegativeEnergy { .. }
+            | ReadingRefusal::TooLarge { .. }
+            | ReadingRefusal::GrossNetDiffers { .. }
+            | ReadingRefusal::Overlaps { .. }
+            | ReadingRefusal::NotProduction
+            | ReadingRefusal::NotApproved
+            | ReadingRefusal::Estimated
+            | ReadingRefusal::ZeroEnergy
+            | ReadingRefusal::Held { .. }
+            | ReadingRefusal::AboveCapacity { .. }
+            | ReadingRefusal::NoExpiry => Self::ReadingRefused { cause: refusal },
+        }
+    }
 }
 
 impl ReadingRefusal {

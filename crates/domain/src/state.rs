@@ -117,6 +117,15 @@ pub enum Change {
         state: OrderState,
         next_due_at: Option<Timestamp>,
     },
+    /// Its interval is free again.
+    ReadingDeleted(MeasurementId),
+    /// Of what was withdrawn in the interval of this reading, so much counts as held no more.
+    HoldReleased {
+        id: MeasurementId,
+        device: DeviceId,
+        start: Timestamp,
+        energy: WattHours,
+    },
     BundleCreated(Bundle),
     BundleChanged {
         id: BundleId,
@@ -153,6 +162,8 @@ impl Change {
             | Self::AttributesCreated(_)
             | Self::ReadingsAccepted { .. }
             | Self::ReadingSuperseded { .. }
+            | Self::ReadingDeleted(_)
+            | Self::HoldReleased { .. }
             | Self::OrderPlaced(_)
             | Self::OrderEnded { .. }
             | Self::BundleCreated(_)
@@ -183,6 +194,13 @@ pub struct IssuePlace {
     pub held: WattHours,
 }
 
+impl IssuePlace {
+    /// What the reading says was made; what storage took in is nothing.
+    pub fn accepted(&self) -> WattHours {
+        WattHours(u64::try_from(self.measurement.reading.energy_wh).unwrap_or(0))
+    }
+}
+
 /// Everything the rules look at.
 #[derive(Debug, Default)]
 pub struct State {
@@ -207,6 +225,12 @@ pub struct State {
     pub readings: BTreeMap<(DeviceId, Timestamp), CurrentReading>,
     /// Current readings to issue, by start and device.
     pub places: BTreeMap<(Timestamp, DeviceId), IssuePlace>,
+    /// Readings that commands name, as they are now.
+    measurements: HashMap<MeasurementId, Measurement>,
+    /// Stored bundles of the intervals whose readings may be corrected, split ones too.
+    intervals: HashMap<(DeviceId, Timestamp), Vec<BundleId>>,
+    /// The accounts that stored bundles of those intervals were issued to.
+    issued_to: HashMap<BundleId, AccountId>,
     bundles: HashMap<BundleId, Bundle>,
     pub written: Written,
 }
@@ -216,6 +240,8 @@ pub struct State {
 pub struct Written {
     /// New bundles, in their latest state, with serial ids.
     pub bundles: Vec<Bundle>,
+    /// The accounts that they were created in, in the same order.
+    born_in: Vec<AccountId>,
     /// Bundles that came with their ids, as they came.
     pub adopted_bundles: Vec<Bundle>,
     pub changed_bundles: BTreeSet<BundleId>,
@@ -223,6 +249,8 @@ pub struct Written {
     pub measurements: Vec<(Measurement, ReadingSource, ActionId)>,
     /// Older versions that were stored before, and what took their place.
     pub superseded: Vec<(MeasurementId, MeasurementId)>,
+    /// (measurement, its device and start, Wh that are held no more)
+    pub released: Vec<(MeasurementId, DeviceId, Timestamp, WattHours)>,
     pub changed_devices: BTreeSet<DeviceId>,
     /// New or changed users, accounts and so on, in order.
     pub others: Vec<Change>,
@@ -322,6 +350,53 @@ impl State {
         self.bundles.insert(bundle.id, bundle);
     }
 
+    /// Adds a reading as it is stored, because a command names it.
+    pub fn load_measurement(&mut self, measurement: Measurement) {
+        self.measurements.insert(measurement.id, measurement);
+    }
+
+    /// Adds all stored bundles of an interval, and the accounts that those without a parent were issued to.
+    pub fn load_interval(
+        &mut self,
+        device: DeviceId,
+        start: Timestamp,
+        bundles: Vec<Bundle>,
+        issued_to: impl IntoIterator<Item = (BundleId, AccountId)>,
+    ) {
+        self.issued_to.extend(issued_to);
+        self.intervals.insert((device, start), bundles.iter().map(|bundle| bundle.id).collect());
+        for bundle in bundles {
+            self.load_bundle(bundle);
+        }
+    }
+
+    /// A reading that a command names: loaded, or accepted in this batch.
+    pub fn measurement(&self, id: MeasurementId) -> Option<Measurement> {
+        match self.accepted_index(id) {
+            Some(index) => self.written.measurements.get(index).map(|(measurement, _, _)| *measurement),
+            None => self.measurements.get(&id).copied(),
+        }
+    }
+
+    /// The bundles of an interval whose reading a command names, as they are now, split ones too.
+    pub fn bundles_of(&self, device: DeviceId, start: Timestamp) -> impl Iterator<Item = &Bundle> {
+        let stored = self.intervals.get(&(device, start)).into_iter().flatten().filter_map(|id| self.bundles.get(id));
+        let is_here = move |bundle: &&Bundle| bundle.device_id == device && bundle.production.start() == start;
+        stored.chain(self.written.bundles.iter().filter(is_here))
+    }
+
+    /// The account that a bundle was issued to: the one that the first of its parents was created in.
+    pub fn issued_to(&self, bundle: &Bundle) -> Option<AccountId> {
+        let mut root = bundle;
+        while let Some(parent) = root.parent_id {
+            root = self.bundle(parent)?;
+        }
+        match self.created_index(root.id) {
+            Some(index) => self.written.born_in.get(index).copied(),
+            None => self.issued_to.get(&root.id).copied(),
+        }
+    }
+
     /// The loaded bundles that were changed, in the order of their ids.
     pub fn changed_bundles(&self) -> Vec<&Bundle> {
         self.written.changed_bundles.iter().filter_map(|id| self.bundles.get(id)).collect()
@@ -329,6 +404,12 @@ impl State {
 
     pub fn changed_devices(&self) -> Vec<&Device> {
         self.written.changed_devices.iter().filter_map(|id| self.devices.get(id)).collect()
+    }
+
+    /// The place of a reading among those accepted in this batch, whose ids are serial.
+    fn accepted_index(&self, id: MeasurementId) -> Option<usize> {
+        let (first, _, _) = self.written.measurements.first()?;
+        usize::try_from(id.0.checked_sub(first.id.0)?).ok()
     }
 
     /// The place of a bundle among those created in this batch, whose ids are serial.
@@ -351,6 +432,13 @@ impl State {
                 }
                 Change::ReadingSuperseded { id, by } => self.supersede(*id, *by),
                 Change::Adopted(adopted) => self.adopt(change, adopted),
+                Change::ReadingDeleted(id) => self.delete_reading(*id),
+                Change::HoldReleased { id, device, start, energy } => {
+                    let place = self.places.get_mut(&(*start, *device)).expect("the reading's interval was loaded");
+                    let held = place.held.0.checked_sub(energy.0).expect("what is released was held");
+                    place.held = WattHours(held);
+                    self.written.released.push((*id, *device, *start, *energy));
+                }
                 Change::DeviceApproved(id) => {
                     self.devices.get_mut(id).expect("an approved device was loaded").is_approved = true;
                     self.written.changed_devices.insert(*id);
@@ -377,6 +465,7 @@ impl State {
         } else if bundle.status == crate::BundleStatus::Withdrawn {
             self.hold(bundle.device_id, bundle.production.start(), bundle.range.quantity());
         }
+        self.written.born_in.push(bundle.account_id);
         self.written.bundles.push(bundle.clone());
     }
 
@@ -421,22 +510,38 @@ impl State {
                 self.written.changed_devices.insert(device.id);
             }
             let start = reading.interval.start();
-            self.readings.insert((reading.device_id, start), CurrentReading { measurement, has_bundles: false });
-            // a reading is only accepted where no bundle ever stemmed from its interval
-            let place = IssuePlace { measurement, live: WattHours::ZERO, held: WattHours::ZERO };
-            self.places.insert((start, reading.device_id), place);
+            // where bundles stem from the interval, what is known of them was loaded with the reading that is corrected
+            let current = self.readings.entry((reading.device_id, start));
+            current
+                .and_modify(|current| current.measurement = measurement)
+                .or_insert(CurrentReading { measurement, has_bundles: false });
+            let place = self.places.entry((start, reading.device_id));
+            place.and_modify(|place| place.measurement = measurement).or_insert(IssuePlace {
+                measurement,
+                live: WattHours::ZERO,
+                held: WattHours::ZERO,
+            });
             self.written.measurements.push((measurement, source, action));
         }
     }
 
     fn supersede(&mut self, id: MeasurementId, by: MeasurementId) {
-        // those of this batch have serial ids
-        let first = self.written.measurements.first().map(|(measurement, _, _)| measurement.id.0);
-        let index = first.and_then(|first| usize::try_from(id.0.checked_sub(first)?).ok());
+        let index = self.accepted_index(id);
         match index.and_then(|index| self.written.measurements.get_mut(index)) {
             Some((measurement, _, _)) => measurement.superseded_by = Some(by),
             None => self.written.superseded.push((id, by)),
         }
+        if let Some(named) = self.measurements.get_mut(&id) {
+            named.superseded_by = Some(by);
+        }
+    }
+
+    /// Nothing takes its place: it is superseded by itself.
+    fn delete_reading(&mut self, id: MeasurementId) {
+        let Reading { device_id, interval, .. } = self.measurement(id).expect("a deleted reading was loaded").reading;
+        self.readings.remove(&(device_id, interval.start()));
+        self.places.remove(&(interval.start(), device_id));
+        self.supersede(id, id);
     }
 
     fn register(&mut self, change: &Change) {

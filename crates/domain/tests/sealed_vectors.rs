@@ -206,6 +206,17 @@ fn change(input: &Value) -> Change {
             source: ReadingSource::from_code(int(&input["source"])).unwrap(),
         };
     }
+    if let Some(id) = input.get("deleted") {
+        return Change::ReadingDeleted(MeasurementId(int(id)));
+    }
+    if let Some(energy) = input.get("released") {
+        return Change::HoldReleased {
+            id: MeasurementId(int(&input["id"])),
+            device: DeviceId(int(&input["device_id"])),
+            start: instant(&input["start"]),
+            energy: WattHours(count(energy)),
+        };
+    }
     Change::ReadingSuperseded { id: MeasurementId(int(&input["id"])), by: MeasurementId(int(&input["by"])) }
 }
 

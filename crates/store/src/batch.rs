@@ -11,7 +11,7 @@ use domain::action::{Adopted, BundleAction, CreateBundle, Deed, Edit, ImportSeed
 use domain::recurring_order::{OrderDeed, OrderTerms};
 use domain::state::{ACCOUNT_NAME, METER_DATA_ID, ORGANISATION_NAME, PRIMARY_CONTACT};
 use domain::{Actor, Change, Command, DeviceId, GrossNet, NextIds, Quality, Reading, State};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// The year 0: before every reading, and known to both engines.
@@ -27,6 +27,7 @@ struct Named {
     senders: Vec<i64>,
     devices: Vec<i64>,
     issued_devices: Vec<i64>,
+    measurements: Vec<i64>,
     metadata: Vec<i64>,
     bundles: Vec<i64>,
     recurring_orders: Vec<i64>,
@@ -94,6 +95,10 @@ impl Named {
             Command::CreateMetadata(_) => {}
             Command::SubmitReadings(submission) => {
                 self.devices.extend(submission.readings.iter().map(|r| r.device_id.0));
+            }
+            Command::UpdateMeasurement(update) => self.measurements.push(update.measurement.0),
+            Command::DeleteMeasurement(id) | Command::ReleaseHold { measurement: id, .. } => {
+                self.measurements.push(id.0);
             }
             Command::Issue(chunk) => {
                 self.metadata.push(chunk.metadata_id.0);
@@ -179,6 +184,7 @@ impl Named {
             &mut self.senders,
             &mut self.devices,
             &mut self.issued_devices,
+            &mut self.measurements,
             &mut self.metadata,
             &mut self.bundles,
             &mut self.recurring_orders,
@@ -197,8 +203,9 @@ pub fn load<'c>(
 ) -> Result<State> {
     let mut named = Named::default();
     commands.clone().for_each(|(actor, command)| named.add(actor, command));
-    named.sort();
     let mut state = State::new(next);
+    load_measurements(connection, &mut named, &mut state)?;
+    named.sort();
     load_people(connection, &named, &mut state)?;
     load_taken(connection, &named, &mut state)?;
     if !named.bundles.is_empty() {
@@ -244,6 +251,9 @@ pub fn load<'c>(
             | Command::ApproveDevice(_)
             | Command::DeleteDevice(_)
             | Command::CreateMetadata(_)
+            | Command::UpdateMeasurement(_)
+            | Command::DeleteMeasurement(_)
+            | Command::ReleaseHold { .. }
             | Command::Bundles(_)
             | Command::ImportSeed(_)
             | Command::PlaceOrder(_)
@@ -293,6 +303,31 @@ fn load_intervals(connection: &mut Connection, state: &mut State, families: &[Se
         })
         .collect();
     load_current(connection, state, &wanted)
+}
+
+/// Readings that are named, their devices, and all that stems from their intervals.
+fn load_measurements(connection: &mut Connection, named: &mut Named, state: &mut State) -> Result<()> {
+    if named.measurements.is_empty() {
+        return Ok(());
+    }
+    named.measurements.sort_unstable();
+    named.measurements.dedup();
+    for measurement in measurement::by_ids(connection, &named.measurements)? {
+        let (device, start) = (measurement.reading.device_id, measurement.reading.interval.start());
+        named.devices.push(device.0);
+        state.load_measurement(measurement);
+        load_current(connection, state, &[measurement.reading])?;
+        let has_bundles = state.readings.get(&(device, start)).is_some_and(|current| current.has_bundles);
+        let end = start.checked_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
+        state.places.extend(measurement::places(connection, &[device.0], start, end)?);
+        if has_bundles {
+            let bundles = bundle::of_interval(connection, device, start)?;
+            let roots: Vec<i64> = bundles.iter().filter(|b| b.parent_id.is_none()).map(|b| b.id.0).collect();
+            let issued_to = bundle::created_in(connection, &roots)?;
+            state.load_interval(device, start, bundles, issued_to);
+        }
+    }
+    Ok(())
 }
 
 fn load_people(connection: &mut Connection, named: &Named, state: &mut State) -> Result<()> {
@@ -380,6 +415,7 @@ pub fn write_rows(tx: &mut Connection, state: &State) -> Result<()> {
     measurement::supersede(tx, &state.written.superseded)?;
     measurement::insert(tx, &state.written.measurements)?;
     bundle::insert(tx, &state.written.adopted_bundles)?;
+    measurement::add_released(tx, &state.written.released)?;
     bundle::insert(tx, &state.written.bundles)?;
     bundle::update(tx, &state.changed_bundles())?;
     device::update(tx, &state.changed_devices())
@@ -434,6 +470,8 @@ fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
         | Change::Adopted(Adopted::Bundle(_))
         | Change::ReadingsAccepted { .. }
         | Change::ReadingSuperseded { .. }
+        | Change::ReadingDeleted(_)
+        | Change::HoldReleased { .. }
         | Change::BundleCreated(_)
         | Change::BundleChanged { .. } => unreachable!("written in bulk"),
     }

@@ -2,7 +2,8 @@
 
 use crate::code::{coded, kept};
 use crate::measurement::{interval_of, range_of};
-use db::{Connection, Result, Row, Select, Table};
+use db::{Connection, Error, Result, Row, Select, Table};
+use domain::event::{Entity, EventType};
 use domain::{
     AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateRange, DeviceId, EnergyCarrier,
     EnergySource, MetadataId, WattHours,
@@ -137,6 +138,29 @@ pub fn beside(
         .and("b.parent_id IS NULL OR b.status = ?", Some(BundleStatus::Withdrawn.code()))
         .tail("ORDER BY b.range_first, b.range_last DESC LIMIT ?", limit);
     connection.select(&select, bundle_of)
+}
+
+/// All bundles of an interval, in any state.
+pub fn of_interval(connection: &mut Connection, device: DeviceId, start: Timestamp) -> Result<Vec<Bundle>> {
+    connection.query(
+        concat!("SELECT ", columns!(), " FROM bundle b WHERE b.device_id = $1 AND b.production_start = $2"),
+        &[device.0.into(), start.into()],
+        bundle_of,
+    )
+}
+
+/// The accounts that bundles were created in. Only the log says so: a row knows who holds the bundle now.
+pub fn created_in(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(BundleId, AccountId)>> {
+    connection.query(
+        "SELECT e.entity_id, e.attributes_after FROM event e \
+         WHERE e.entity = $1 AND e.entity_id IN rarray($2) AND e.event_type = $3",
+        &[Entity::Bundle.code().into(), ids.into(), EventType::Create.code().into()],
+        |row| {
+            let account = domain::event::created_in(row.get(1)?);
+            let account = account.ok_or_else(|| Error::column(1, "the creation of a bundle without an account"))?;
+            Ok((BundleId(row.get(0)?), account))
+        },
+    )
 }
 
 /// Which bundles to find; split parents only if asked for. An absent filter filters nothing.

@@ -52,4 +52,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/V4__recurring_order.sql"),
         postgres: include_str!("../migrations/postgres/V4__recurring_order.sql"),
     },
+    Migration {
+        version: 5,
+        name: "reading_corrections",
+        sqlite: include_str!("../migrations/sqlite/V5__reading_corrections.sql"),
+        postgres: include_str!("../migrations/postgres/V5__reading_corrections.sql"),
+    },
 ];

@@ -1,7 +1,8 @@
-//! Meter readings, each version of them. The current one of an interval has nothing in `superseded_by`.
+//! Meter readings, each version of them, and what of their intervals is held no more. The current version of an interval
+//! has nothing in `superseded_by`; one that was deleted has itself.
 
 use crate::code::coded;
-use db::{Connection, Error, Result, Row, Select, Table};
+use db::{Connection, Error, Result, Row, Select, Table, Value};
 use domain::state::{CurrentReading, IssuePlace};
 use domain::{
     ActionId, BundleStatus, CertificateRange, DeviceId, GrossNet, Interval, Measurement, MeasurementId, Quality,
@@ -53,29 +54,82 @@ pub(crate) fn interval_of(row: &Row<'_>, first: usize) -> Result<Interval> {
     Interval::new(start, end).ok_or_else(|| Error::column(first, "an interval that ends before it starts"))
 }
 
-pub fn by_id(connection: &mut Connection, id: MeasurementId) -> Result<Option<Measurement>> {
-    connection.query_optional(
-        concat!("SELECT ", columns!(), " FROM measurement m WHERE m.id = $1"),
-        &[id.0.into()],
+pub fn by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec<Measurement>> {
+    connection.query(
+        concat!("SELECT ", columns!(), " FROM measurement m WHERE m.id IN rarray($1)"),
+        &[ids.into()],
         measurement_of,
     )
 }
 
-/// Current readings of a device that start in `from..to`, in order of time, after `after`.
+/// A version of a reading, with who stated it and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    pub measurement: Measurement,
+    pub source: ReadingSource,
+    pub recorded_at: Timestamp,
+}
+
+macro_rules! recorded {
+    () => {
+        ", m.source, a.completed_at FROM measurement m JOIN action a ON a.id = m.action_id"
+    };
+}
+
+fn recorded_of(row: &Row<'_>) -> Result<Recorded> {
+    let source = coded(row, 8, ReadingSource::from_code)?;
+    Ok(Recorded { measurement: measurement_of(row)?, source, recorded_at: row.get(9)? })
+}
+
+pub fn by_id(connection: &mut Connection, id: MeasurementId) -> Result<Option<Recorded>> {
+    connection.query_optional(
+        concat!("SELECT ", columns!(), recorded!(), " WHERE m.id = $1"),
+        &[id.0.into()],
+        recorded_of,
+    )
+}
+
+/// Which versions of readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    Current,
+    /// Superseded and deleted ones.
+    Past,
+    All,
+}
+
+/// A place in the order of (start, id), after which a page begins.
+pub type Place = (Timestamp, MeasurementId);
+
+/// Readings of a device that start in `from..to`, in the order of (start, id), after `after`, at most `limit`.
 pub fn of_device(
     connection: &mut Connection,
     device: DeviceId,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    versions: Versions,
+    after: Option<Place>,
     limit: i64,
-) -> Result<Vec<Measurement>> {
-    let select = Select::new(concat!("SELECT ", columns!(), " FROM measurement m"))
-        .and("m.device_id = ?", Some(device.0))
-        .and_raw("m.superseded_by IS NULL")
-        .and("m.start_at >= ?", from)
-        .and("m.start_at < ?", to)
-        .tail("ORDER BY m.start_at LIMIT ?", limit);
-    connection.select(&select, measurement_of)
+) -> Result<Vec<Recorded>> {
+    // Each kind of version has an index of its own.
+    let kinds: &[&'static str] = match versions {
+        Versions::Current => &["m.superseded_by IS NULL"],
+        Versions::Past => &["m.superseded_by IS NOT NULL"],
+        Versions::All => &["m.superseded_by IS NULL", "m.superseded_by IS NOT NULL"],
+    };
+    let mut found = Vec::new();
+    for kind in kinds {
+        let select = Select::new(concat!("SELECT ", columns!(), recorded!()))
+            .and("m.device_id = ?", Some(device.0))
+            .and_raw(kind)
+            .and("m.start_at >= ?", from)
+            .and("m.start_at < ?", to)
+            .and("(m.start_at, m.id) > (?, ?)", after.map(|(start, id)| (start, id.0)))
+            .tail("ORDER BY m.start_at, m.id LIMIT ?", limit);
+        found.append(&mut connection.select(&select, recorded_of)?);
+    }
+    found.sort_by_key(|recorded| (recorded.measurement.reading.interval.start(), recorded.measurement.id));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
 /// Where [`current`] looks in one range of time for all devices; above, it looks row by row. A range of this many times
@@ -160,6 +214,7 @@ pub fn places(
     )?;
     found.sort_unstable_by_key(|(key, _)| *key);
     let mut places: BTreeMap<_, _> = found.into_iter().collect();
+    let mut is_any_withdrawn = false;
     connection.query_each(
         "SELECT b.device_id, b.production_start, b.status, b.range_first, b.range_last FROM bundle b \
          WHERE b.device_id IN rarray($1) AND b.production_start >= $2 AND b.production_start < $3",
@@ -171,6 +226,7 @@ pub fn places(
             let sum = if status.is_live() {
                 &mut place.live
             } else if status == BundleStatus::Withdrawn {
+                is_any_withdrawn = true;
                 &mut place.held
             } else {
                 return Ok(());
@@ -179,7 +235,29 @@ pub fn places(
             Ok(())
         },
     )?;
+    if is_any_withdrawn {
+        release(connection, &window, &mut places)?;
+    }
     Ok(places)
+}
+
+/// Takes what was released from what is held.
+fn release(
+    connection: &mut Connection,
+    window: &[Value<'_>],
+    places: &mut BTreeMap<(Timestamp, DeviceId), IssuePlace>,
+) -> Result<()> {
+    connection.query_each(
+        "SELECT r.device_id, r.start_at, r.energy_wh FROM hold_release r \
+         WHERE r.device_id IN rarray($1) AND r.start_at >= $2 AND r.start_at < $3",
+        window,
+        |row| -> Result<()> {
+            if let Some(place) = places.get_mut(&(row.get(1)?, DeviceId(row.get(0)?))) {
+                place.held = place.held.saturating_sub(WattHours(crate::code::count(row, 2)?));
+            }
+            Ok(())
+        },
+    )
 }
 
 /// The two columns from `first` on.
@@ -238,5 +316,20 @@ pub(crate) fn supersede(tx: &mut Connection, pairs: &[(MeasurementId, Measuremen
         pairs,
         |(id, by)| [id.0.into(), by.0.into()],
     )?;
+    Ok(())
+}
+
+/// Adds to what is held no more.
+pub(crate) fn add_released(
+    tx: &mut Connection,
+    released: &[(MeasurementId, DeviceId, Timestamp, WattHours)],
+) -> Result<()> {
+    for (id, device, start, energy) in released {
+        tx.execute(
+            "INSERT INTO hold_release (measurement_id, device_id, start_at, energy_wh) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (measurement_id) DO UPDATE SET energy_wh = hold_release.energy_wh + excluded.energy_wh",
+            &[id.0.into(), device.0.into(), (*start).into(), crate::code::kept(energy.0).into()],
+        )?;
+    }
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! or seals: `verify` looks at those.
 
 mod bundles;
+mod corrections;
 mod dice;
 mod issue;
 mod readings;
@@ -32,7 +33,11 @@ pub struct Certificate {
     /// The bundle that it lies in now.
     pub bundle: BundleId,
     pub holder: AccountId,
+    /// Whose it was first.
+    pub issued_to: AccountId,
     pub state: BundleStatus,
+    /// Whether it was withdrawn by the issuer and not released.
+    pub is_held: bool,
     pub beneficiary: Option<Beneficiary>,
 }
 
@@ -86,6 +91,7 @@ struct Birth {
 #[derive(Clone, Debug)]
 struct Version {
     reading: Reading,
+    /// Itself, if it was deleted.
     superseded_by: Option<i64>,
 }
 
@@ -152,6 +158,9 @@ impl Model {
         let now = clock.max(self.recorded_at);
         let done = match command {
             Command::SubmitReadings(submission) => self.submit(now, actor, &submission.readings),
+            Command::UpdateMeasurement(update) => self.correct(now, actor, update),
+            Command::DeleteMeasurement(id) => self.delete(actor, *id),
+            Command::ReleaseHold { measurement, reason } => self.release(actor, *measurement, reason),
             Command::Issue(chunk) => self.issue(now, actor, chunk),
             Command::CreateBundle(statement) => self.create_bundle(now, actor, statement),
             Command::Bundles(action) => self.move_bundles(now, actor, action),

@@ -2,13 +2,15 @@
 //!
 //! Two streams in the order of (device, start) are merged; the bundles' comes from an index alone. The ranges of an
 //! interval together are what was ever issued in it. Only where that is more than the reading or the capacity are the
-//! bundles themselves looked at, for some may have been withdrawn.
-//! Invariant: memory holds a page of each stream and the intervals that hold too much, as far as they will be told.
+//! bundles themselves looked at, for some may have been withdrawn, and the versions of the reading, for it may have been
+//! corrected since.
+//! Invariant: memory holds a page of each stream.
 
 use crate::head::Head;
-use crate::report::{Audit, FINDINGS_MAX, FindingKind, Noun, Phase, at};
+use crate::releases;
+use crate::report::{Audit, FindingKind, Noun, Phase, at};
 use crate::rows::{number, optional_number};
-use crate::rules::{entity, status};
+use crate::rules::{CREATE, entity, status};
 use crate::snapshots::Snapshots;
 use crate::{Options, PAGE};
 use db::{Connection, Result, Value};
@@ -17,32 +19,6 @@ use std::collections::{HashMap, VecDeque};
 
 pub(crate) const INTERVAL_MICROS_MIN: i64 = 60_000_000;
 pub(crate) const INTERVAL_MICROS_MAX: i64 = 3_600_000_000;
-
-/// An interval whose live bundles are more than its reading.
-pub(crate) struct Excess {
-    reading: i64,
-    live: i64,
-    /// How many times was issued on it.
-    issues: u64,
-    energy: i64,
-    /// The events of the first and the last issue on it.
-    first_issue: i64,
-    last_issue: i64,
-    /// The most that any version of the reading said that was current at an issue or after one.
-    energy_max: i64,
-}
-
-impl Excess {
-    /// Takes account of a version of the reading, from the event that made it to the one that superseded it.
-    pub(crate) fn version(&mut self, energy: i64, made: i64, superseded: i64) {
-        if made < self.last_issue && superseded > self.first_issue {
-            self.energy_max = self.energy_max.max(energy);
-        }
-    }
-}
-
-/// By device and start.
-pub(crate) type Excesses = HashMap<(i64, i64), Excess>;
 
 #[derive(Clone, Copy)]
 struct Reading {
@@ -68,8 +44,8 @@ pub(crate) fn check(
     head: &Head,
     snapshots: &Snapshots,
     options: &Options,
-) -> Result<Excesses> {
-    let mut sweep = Sweep { margin: reduced(options.capacity_margin), snapshots, excesses: Excesses::new() };
+) -> Result<()> {
+    let sweep = Sweep { margin: reduced(options.capacity_margin), snapshots };
     let mut capacities: HashMap<i64, i64> = HashMap::new();
     for snapshot in snapshots.values() {
         let least = capacities.entry(snapshot.device).or_insert(snapshot.capacity_watts);
@@ -100,23 +76,42 @@ pub(crate) fn check(
     }
     audit.checked(3, count);
     audit.progress(Phase::Intervals, count, 0);
-    Ok(sweep.excesses)
+    Ok(())
 }
 
-/// Tells the excesses, once it is known what all versions of their readings said.
-pub(crate) fn tell(audit: &mut Audit<'_>, excesses: Excesses) {
-    let mut excesses: Vec<_> = excesses.into_iter().collect();
-    excesses.sort_unstable_by_key(|(_, excess)| excess.reading);
-    for ((device, start), excess) in excesses {
-        let Excess { reading, live, issues, energy, energy_max, .. } = excess;
-        let kind = if live > energy_max { FindingKind::IssuedTwice } else { FindingKind::Shortfall };
-        audit.find(kind, Noun::Measurement, reading, None, || {
-            let place = format!("device {device} from {}: {live} Wh are live, issued in {issues} bundles", at(start));
-            if live > energy_max {
-                format!("{place}; reading {reading} says {energy} Wh, and no version of it since the issue more than {energy_max} Wh")
-            } else {
-                format!("{place}; reading {reading} was corrected to {energy} Wh")
-            }
+/// What the bundles of an interval come to.
+#[derive(Default)]
+struct Sums {
+    live: i64,
+    withdrawn: i64,
+    /// How many times was issued on it.
+    issues: u64,
+    /// The first and the last bundle that was issued, and the last live one with its attributes.
+    first: Option<i64>,
+    last: Option<i64>,
+    latest: (i64, i64),
+}
+
+/// Tells of an interval that holds more than its reading says, or held more than it ever said.
+fn tell(audit: &mut Audit<'_>, reading: &Reading, sums: &Sums, held: i64, stated_max: i64) {
+    let Reading { id, device, start, energy, .. } = *reading;
+    let Sums { live, issues, .. } = *sums;
+    let place = || format!("device {device} from {}: {live} Wh are live, issued in {issues} bundles", at(start));
+    if live > stated_max {
+        audit.find(FindingKind::IssuedTwice, Noun::Measurement, id, None, || {
+            let place = place();
+            format!(
+                "{place}; reading {id} says {energy} Wh, and no version of it since the issue more than {stated_max} Wh"
+            )
+        });
+    } else if live.saturating_add(held) > stated_max {
+        audit.find(FindingKind::HoldWrong, Noun::Measurement, id, None, || {
+            let place = place();
+            format!("{place}, and {held} Wh are held; no version of reading {id} since the issue says more than {stated_max} Wh")
+        });
+    } else if live > energy.max(0) {
+        audit.find(FindingKind::Shortfall, Noun::Measurement, id, None, || {
+            format!("{}; reading {id} was corrected to {energy} Wh", place())
         });
     }
 }
@@ -160,7 +155,6 @@ fn issued_on(connection: &mut Connection, places: &mut Pages<Place>, key: (i64, 
 struct Sweep<'s> {
     margin: (u128, u128),
     snapshots: &'s Snapshots,
-    excesses: Excesses,
 }
 
 impl Sweep<'_> {
@@ -175,39 +169,42 @@ impl Sweep<'_> {
     }
 
     /// Sums up the bundles of an interval themselves.
-    fn look(&mut self, connection: &mut Connection, audit: &mut Audit<'_>, reading: &Reading) -> Result<()> {
-        let (mut live, mut issues, mut latest) = (0_i64, 0_u64, (0_i64, 0_i64));
-        let (mut first, mut last) = (i64::MAX, i64::MIN);
+    fn look(&self, connection: &mut Connection, audit: &mut Audit<'_>, reading: &Reading) -> Result<()> {
+        let mut sums = Sums::default();
         connection.query_each(
             "SELECT id, attributes_id, range_first, range_last, status, parent_id FROM bundle \
              WHERE device_id = $1 AND production_start = $2",
             &[reading.device.into(), instant(reading.start)],
             |row| -> Result<()> {
-                let id = number(row, 0)?;
-                if status::is_live(number(row, 4)?) {
-                    let quantity = number(row, 3)?.saturating_sub(number(row, 2)?).saturating_add(1);
-                    live = live.saturating_add(quantity);
-                    latest = latest.max((id, number(row, 1)?));
+                let (id, state) = (number(row, 0)?, number(row, 4)?);
+                let quantity = number(row, 3)?.saturating_sub(number(row, 2)?).saturating_add(1);
+                if status::is_live(state) {
+                    sums.live = sums.live.saturating_add(quantity);
+                    sums.latest = sums.latest.max((id, number(row, 1)?));
+                } else if state == status::WITHDRAWN {
+                    sums.withdrawn = sums.withdrawn.saturating_add(quantity);
                 }
                 if optional_number(row, 5)?.is_none() {
-                    issues += 1;
-                    (first, last) = (first.min(id), last.max(id));
+                    sums.issues += 1;
+                    sums.first = sums.first.or(Some(id)).min(Some(id));
+                    sums.last = sums.last.max(Some(id));
                 }
                 Ok(())
             },
         )?;
         let Reading { id, device, start, energy, .. } = *reading;
+        let held = if sums.withdrawn > 0 {
+            sums.withdrawn.saturating_sub(releases::of_interval(connection, device, instant(start))?)
+        } else {
+            0
+        };
         // what storage took in is negative, and nothing is issued for it
-        if live > energy.max(0) {
-            let (first_issue, last_issue) = (issued_by(connection, first)?, issued_by(connection, last)?);
-            let excess = Excess { reading: id, live, issues, energy, first_issue, last_issue, energy_max: energy };
-            if self.excesses.len() < FINDINGS_MAX {
-                self.excesses.insert((device, start), excess);
-            } else {
-                tell(audit, HashMap::from([((device, start), excess)]));
-            }
+        if sums.live > energy.max(0) || sums.live.saturating_add(held) > energy.max(0) {
+            let stated_max = stated_max(connection, reading, &sums)?;
+            tell(audit, reading, &sums, held, stated_max);
         }
-        let capacity = self.snapshots.get(&latest.1).map_or(0, |snapshot| snapshot.capacity_watts);
+        let live = sums.live;
+        let capacity = self.snapshots.get(&sums.latest.1).map_or(0, |snapshot| snapshot.capacity_watts);
         let limit = self.limit(capacity, reading);
         if live > limit {
             audit.find(FindingKind::AboveCapacity, Noun::Measurement, id, None, || {
@@ -221,11 +218,43 @@ impl Sweep<'_> {
     }
 }
 
+/// The most that any version of a reading said that was current at an issue on its interval or after one.
+fn stated_max(connection: &mut Connection, reading: &Reading, sums: &Sums) -> Result<i64> {
+    let mut versions = connection.query(
+        "SELECT id, energy_wh FROM measurement WHERE device_id = $1 AND start_at = $2 AND superseded_by IS NOT NULL \
+         ORDER BY id",
+        &[reading.device.into(), instant(reading.start)],
+        |row| Ok((number(row, 0)?, number(row, 1)?)),
+    )?;
+    versions.push((reading.id, reading.energy));
+    let (first_issue, last_issue) = (issued_by(connection, sums.first)?, issued_by(connection, sums.last)?);
+    let mut made = Vec::with_capacity(versions.len());
+    for (id, _) in &versions {
+        made.push(stated_by(connection, *id)?);
+    }
+    // each version was current until the next was made
+    let until = made.iter().skip(1).copied().chain([i64::MAX]);
+    let current = versions.iter().zip(made.iter().zip(until));
+    let stated = current.filter(|(_, (made, until))| **made < last_issue && *until > first_issue);
+    Ok(stated.map(|((_, energy), _)| *energy).max().unwrap_or(0).max(reading.energy))
+}
+
+/// The event that created a reading, with others: the last creation from its id downward.
+fn stated_by(connection: &mut Connection, reading: i64) -> Result<i64> {
+    let number = connection.query_optional(
+        "SELECT number FROM event WHERE entity = $1 AND entity_id <= $2 AND event_type = $3 \
+         ORDER BY entity DESC, entity_id DESC, number DESC LIMIT 1",
+        &[entity::MEASUREMENT.into(), reading.into(), CREATE.into()],
+        |row| number(row, 0),
+    )?;
+    Ok(number.unwrap_or(0))
+}
+
 /// The event that created a bundle; 0 if there is none.
-fn issued_by(connection: &mut Connection, bundle: i64) -> Result<i64> {
+fn issued_by(connection: &mut Connection, bundle: Option<i64>) -> Result<i64> {
     let number = connection.query_optional(
         "SELECT number FROM event WHERE entity = $1 AND entity_id = $2 ORDER BY entity, entity_id, number LIMIT 1",
-        &[entity::BUNDLE.into(), bundle.into()],
+        &[entity::BUNDLE.into(), bundle.unwrap_or(0).into()],
         |row| number(row, 0),
     )?;
     Ok(number.unwrap_or(0))
@@ -241,7 +270,7 @@ fn reduced((numerator, denominator): (u64, u64)) -> (u128, u128) {
     ((numerator / common).into(), (denominator.max(1) / common).into())
 }
 
-fn instant(micros: i64) -> Value<'static> {
+pub(crate) fn instant(micros: i64) -> Value<'static> {
     let bound = if micros < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_microsecond(micros).unwrap_or(bound).into()
 }
@@ -331,7 +360,7 @@ mod tests {
             ((1, 0), 1_000, 900_000_000, 250),
             ((u64::MAX, 1), 1_000_000_000_000, i64::MAX, i64::MAX),
         ] {
-            let sweep = Sweep { margin: reduced(margin), snapshots: &snapshots, excesses: Excesses::new() };
+            let sweep = Sweep { margin: reduced(margin), snapshots: &snapshots };
             let reading = Reading { id: 1, device: 1, start: 0, end: micros, energy: 0, quality: 1 };
             assert_eq!(sweep.limit(capacity, &reading), limit, "{margin:?}");
         }

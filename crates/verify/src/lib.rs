@@ -6,6 +6,7 @@
 //! | snapshots | certificate attributes beside their devices | their hashes; that they are the device as it was |
 //! | intervals | current readings and bundles by device and time | overlaps, energy and capacity of each interval |
 //! | readings | rows and their events, by id | the fold of a reading's events is its row |
+//! | releases | what was released, by device and time | it belongs to a reading and is at most what was withdrawn |
 //! | bundles | rows and their events, by id | the fold of a bundle's events is its row; ranges, splits, hashes, states |
 //! | registrations | rows and their events, by id | the same of users, accounts, devices and so on |
 //!
@@ -24,6 +25,7 @@ mod log;
 mod moves;
 mod readings;
 mod registrations;
+mod releases;
 mod report;
 mod rows;
 mod rules;
@@ -68,8 +70,9 @@ pub fn run(
         let head = head::read(connection, &mut audit)?;
         let mut world = log::check(connection, &mut audit, &head)?;
         let snapshots = snapshots::check(connection, &mut audit)?;
-        let excesses = intervals::check(connection, &mut audit, &head, &snapshots, options)?;
-        readings::check(connection, &mut audit, &head, &mut world, excesses)?;
+        intervals::check(connection, &mut audit, &head, &snapshots, options)?;
+        readings::check(connection, &mut audit, &head, &mut world)?;
+        releases::check(connection, &mut audit)?;
         bundle::check(connection, &mut audit, &head, &mut world, &snapshots)?;
         registrations::check(connection, &mut audit, &head, &world)?;
         Ok(audit.into_report())

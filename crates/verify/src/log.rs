@@ -162,6 +162,14 @@ impl Log {
             let text = || format!("event {number} approves a device by changing it");
             audit.find(FindingKind::KindDoesNotFit, Noun::Event, number, Some(number), text);
         }
+        if entity == entity::MEASUREMENT
+            && change == rules::UPDATE
+            && let Some(action) = action.filter(|a| !rules::updates_reading(a.kind, after.has(3), after.has(4)))
+        {
+            audit.find(FindingKind::KindDoesNotFit, Noun::Event, number, Some(number), || {
+                format!("action {} of kind {} updates reading {} otherwise", action.id, action.kind, event.entity_id)
+            });
+        }
         if is_bundle {
             return self.moves.event(audit, &self.world, action, event, &before, &after);
         }

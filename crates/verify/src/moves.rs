@@ -1,7 +1,8 @@
 //! What the events of bundles do, in the order of the log: issues, splits, changes of state, moves between accounts.
 //!
 //! A split is three events in a row: the parent becomes Bundle Split, then its first child and the rest are created. The
-//! rest stays as its parent was, so what differs between the two is what the action did.
+//! rest stays as its parent was, so what differs between the two is what the action did. Of a correction, which withdraws
+//! the end of a bundle, the rest comes first.
 //! Invariant: an event is judged by what the events before it say, never by the tables.
 
 use crate::decode::{Fault, Fields};
@@ -152,17 +153,19 @@ impl Moves {
             self.split = Some(split);
             return Ok(());
         };
-        if child.status != split.was {
-            audit.find(FindingKind::StateWrong, Noun::Bundle, child.id, Some(event.number), || {
-                let (now, was) = (status::name(child.status), status::name(split.was));
+        let is_correction = action.is_some_and(|action| action.kind == kind::UPDATE_MEASUREMENT);
+        let (part, rest) = if is_correction { (child, first) } else { (first, child) };
+        if rest.status != split.was {
+            audit.find(FindingKind::StateWrong, Noun::Bundle, rest.id, Some(event.number), || {
+                let (now, was) = (status::name(rest.status), status::name(split.was));
                 format!("the rest of split bundle {parent} is created as {now}; the bundle was {was}")
             });
         }
         let deed = Deed {
-            bundle: first.id,
-            status: Some((child.status, first.status)),
-            moved: (first.account != child.account).then_some((child.account, first.account)),
-            expires_at: Some(first.expires_at),
+            bundle: part.id,
+            status: Some((rest.status, part.status)),
+            moved: (part.account != rest.account).then_some((rest.account, part.account)),
+            expires_at: Some(part.expires_at),
         };
         if let Some(action) = action {
             judge(audit, world, action, event, &deed);

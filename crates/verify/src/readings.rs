@@ -4,10 +4,10 @@
 
 use crate::decode::{Fault, Fields};
 use crate::head::{Head, check_next};
-use crate::intervals::{self, Excesses, INTERVAL_MICROS_MAX, INTERVAL_MICROS_MIN};
+use crate::intervals::{INTERVAL_MICROS_MAX, INTERVAL_MICROS_MIN};
 use crate::report::{Audit, FindingKind, Noun, Phase, at, shown};
 use crate::rows::{self, Event, Window, number, optional_number};
-use crate::rules::{CREATE, entity};
+use crate::rules::{CREATE, DELETE, entity};
 use crate::world::World;
 use db::{Connection, Result};
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ struct Reading {
     /// As [`FIELDS`] names them.
     values: [i64; 8],
     superseded_by: Option<i64>,
+    /// Wh of its interval that are held no more.
+    released: i64,
 }
 
 /// The readings of one event.
@@ -43,18 +45,14 @@ struct Fold {
     runs: Vec<Run>,
     /// What took whose place, and by which event.
     superseded: HashMap<i64, (i64, i64)>,
+    /// How much was released, and by which event at last.
+    released: HashMap<i64, (i64, i64)>,
     /// The id after the last that an event created or a row has.
     next: i64,
     count: u64,
 }
 
-pub(crate) fn check(
-    connection: &mut Connection,
-    audit: &mut Audit<'_>,
-    head: &Head,
-    world: &mut World,
-    mut excesses: Excesses,
-) -> Result<()> {
+pub(crate) fn check(connection: &mut Connection, audit: &mut Audit<'_>, head: &Head, world: &mut World) -> Result<()> {
     let (mut fold, mut after) = (Fold { next: 1, ..Fold::default() }, 0);
     loop {
         let is_open = fold.runs.last().and_then(|run| run.readings.last()).is_some_and(|last| last.id > after);
@@ -70,11 +68,10 @@ pub(crate) fn check(
             let _told: std::result::Result<(), Fault> = fold.event(audit, event);
         })?;
         check_successors(connection, audit, &found)?;
-        fold.compare(audit, world, &mut excesses, &found, window);
+        fold.compare(audit, world, &found, window);
         after = window.last;
         audit.progress(Phase::Readings, fold.count, head.next_measurement - 1);
     }
-    intervals::tell(audit, excesses);
     check_next(audit, "next_measurement", head.next_measurement, fold.next - 1);
     audit.counts().measurements = fold.count;
     Ok(())
@@ -82,15 +79,17 @@ pub(crate) fn check(
 
 fn read(connection: &mut Connection, window: Window) -> Result<Vec<Reading>> {
     connection.query(
-        "SELECT id, device_id, start_at, end_at, energy_wh, gross_net, quality, source, action_id, superseded_by \
-         FROM measurement WHERE id > $1 AND id <= $2 ORDER BY id",
+        "SELECT m.id, m.device_id, m.start_at, m.end_at, m.energy_wh, m.gross_net, m.quality, m.source, m.action_id, \
+         m.superseded_by, r.energy_wh FROM measurement m LEFT JOIN hold_release r ON r.measurement_id = m.id \
+         WHERE m.id > $1 AND m.id <= $2 ORDER BY m.id",
         &[window.after.into(), window.last.into()],
         |row| {
             let mut values = [0; 8];
             for (index, value) in values.iter_mut().enumerate() {
                 *value = number(row, index + 1)?;
             }
-            Ok(Reading { id: number(row, 0)?, values, superseded_by: optional_number(row, 9)? })
+            let released = optional_number(row, 10)?.unwrap_or(0);
+            Ok(Reading { id: number(row, 0)?, values, superseded_by: optional_number(row, 9)?, released })
         },
     )
 }
@@ -99,7 +98,12 @@ impl Fold {
     fn event(&mut self, audit: &mut Audit<'_>, event: &Event<'_>) -> std::result::Result<(), Fault> {
         let (after, number) = (Fields::parse(event.after)?, event.number);
         if event.change != CREATE {
-            if let Some(by) = after.integer(3)?
+            if let Some(energy) = after.integer(4)? {
+                let (released, last) = self.released.entry(event.entity_id).or_default();
+                (*released, *last) = (released.saturating_add(energy), number);
+            }
+            let by = if event.change == DELETE { Some(event.entity_id) } else { after.integer(3)? };
+            if let Some(by) = by
                 && self.superseded.insert(event.entity_id, (by, number)).is_some()
             {
                 audit.find(FindingKind::HistoryWrong, Noun::Measurement, event.entity_id, Some(number), || {
@@ -119,7 +123,7 @@ impl Fold {
             let [device, start, micros, energy, gross_net, quality] = *part;
             let end = start.saturating_add(micros);
             let values = [device, start, end, energy, gross_net, quality, source, event.action_id];
-            Reading { id, values, superseded_by: None }
+            Reading { id, values, superseded_by: None, released: 0 }
         });
         let run = Run { event: number, recorded_at: event.recorded_at, readings: readings.collect() };
         let latest = self.runs.last().and_then(|run| run.readings.last());
@@ -133,14 +137,7 @@ impl Fold {
     }
 
     /// Goes through the rows and what the events say, both in the order of their ids.
-    fn compare(
-        &mut self,
-        audit: &mut Audit<'_>,
-        world: &mut World,
-        excesses: &mut Excesses,
-        found: &[Reading],
-        window: Window,
-    ) {
+    fn compare(&mut self, audit: &mut Audit<'_>, world: &mut World, found: &[Reading], window: Window) {
         let runs = std::mem::take(&mut self.runs);
         let made = runs.iter().flat_map(|run| run.readings.iter().map(move |reading| (run, reading)));
         let mut made = made.filter(|(_, made)| made.id > window.after && made.id <= window.last).peekable();
@@ -154,10 +151,6 @@ impl Fold {
                 (Some(row), Some((run, made))) => {
                     self.compare_one(audit, run, made, row);
                     check_content(audit, world, run, row);
-                    if let Some(excess) = excesses.get_mut(&(row.values[DEVICE], row.values[START])) {
-                        let superseded = self.superseded.get(&id).map_or(i64::MAX, |(_, event)| *event);
-                        excess.version(row.values[ENERGY], run.event, superseded);
-                    }
                     self.count += 1;
                 }
                 (Some(_), None) => {
@@ -174,10 +167,11 @@ impl Fold {
                 (None, None) => {}
             }
             self.superseded.remove(&id);
+            self.released.remove(&id);
         }
-        for (id, (_, event)) in self.superseded.drain() {
+        for (id, (_, event)) in self.superseded.drain().chain(self.released.drain()) {
             audit.find(FindingKind::HistoryWrong, Noun::Measurement, id, Some(event), || {
-                format!("event {event} supersedes reading {id}, which does not exist")
+                format!("event {event} supersedes reading {id} or releases what is held on it; it does not exist")
             });
         }
         // the last run may go on in the next window
@@ -198,8 +192,14 @@ impl Fold {
         let id = row.id;
         let superseded = self.superseded.get(&id).copied();
         let by = superseded.map(|(by, _)| by);
-        if made.values == row.values && by == row.superseded_by {
+        let (released, released_by) = self.released.get(&id).copied().unwrap_or_default();
+        if made.values == row.values && by == row.superseded_by && released == row.released {
             return;
+        }
+        if released != row.released {
+            audit.find(FindingKind::RowDiffers, Noun::Measurement, id, Some(released_by), || {
+                format!("{} Wh are released on reading {id}; by its events it is {released}", row.released)
+            });
         }
         for ((name, expected), value) in FIELDS.iter().zip(made.values).zip(row.values) {
             if expected != value {
@@ -254,7 +254,7 @@ fn check_content(audit: &mut Audit<'_>, world: &mut World, run: &Run, row: &Read
     }
 }
 
-/// What takes the place of a reading is a later reading of the same device and interval.
+/// What takes the place of a reading is a later reading of the same device and interval; itself, if it was deleted.
 fn check_successors(connection: &mut Connection, audit: &mut Audit<'_>, found: &[Reading]) -> Result<()> {
     let successors: Vec<i64> = found.iter().filter_map(|row| row.superseded_by).collect();
     if successors.is_empty() {
@@ -271,7 +271,7 @@ fn check_successors(connection: &mut Connection, audit: &mut Audit<'_>, found: &
         let Some(by) = row.superseded_by else { continue };
         let same =
             places.get(&by).is_some_and(|place| *place == [row.values[DEVICE], row.values[START], row.values[END]]);
-        if !same || by <= row.id {
+        if !same || by < row.id {
             audit.find(FindingKind::ReadingWrong, Noun::Measurement, row.id, None, || {
                 format!("reading {} is superseded by {by}, which is not a later one of the same interval", row.id)
             });

@@ -99,6 +99,8 @@ kinds! {
     IssuedTwice = 3,
     /// More is live than the current reading says, because it was corrected downward.
     Shortfall = 3,
+    /// What was withdrawn and held was issued again, or more was released than was withdrawn.
+    HoldWrong = 3,
     /// More is live than the device can make.
     AboveCapacity = 3,
     /// A state that does not follow from the one before.

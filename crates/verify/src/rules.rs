@@ -57,9 +57,13 @@ pub(crate) mod kind {
     pub(crate) const LOCK: i64 = 14;
     pub(crate) const UNLOCK: i64 = 15;
     pub(crate) const WITHDRAW: i64 = 16;
+    pub(crate) const SUBMIT_READINGS: i64 = 8;
     /// Anybody may, of themselves.
     pub(crate) const UPDATE_USER: i64 = 17;
     pub(crate) const UPDATE_DEVICE: i64 = 24;
+    pub(crate) const UPDATE_MEASUREMENT: i64 = 26;
+    pub(crate) const DELETE_MEASUREMENT: i64 = 27;
+    pub(crate) const RELEASE_HOLD: i64 = 28;
     /// The issuer makes one bundle by stating it.
     pub(crate) const CREATE_BUNDLE: i64 = 29;
     /// The issuer's correction of account or state.
@@ -83,7 +87,7 @@ pub(crate) fn may_follow(from: i64, to: i64) -> bool {
 
 /// Whether an action of this kind takes a bundle from one state to another that may follow it.
 pub(crate) fn leads(action: i64, from: i64, to: i64) -> bool {
-    use status::{ACTIVE, CANCELLED, CLAIMED, LOCKED, RESERVED, WITHDRAWN};
+    use status::{ACTIVE, CANCELLED, CLAIMED, EXPIRED, LOCKED, RESERVED, WITHDRAWN};
     match action {
         kind::CANCEL => to == CANCELLED,
         kind::CLAIM => to == CLAIMED,
@@ -91,6 +95,8 @@ pub(crate) fn leads(action: i64, from: i64, to: i64) -> bool {
         kind::LOCK => to == LOCKED,
         kind::UNLOCK => to == ACTIVE,
         kind::WITHDRAW => to == WITHDRAWN,
+        // only what nobody has used
+        kind::UPDATE_MEASUREMENT => to == WITHDRAWN && matches!(from, ACTIVE | LOCKED | EXPIRED),
         kind::UPDATE_MUTABLES => {
             matches!(from, ACTIVE | LOCKED) && matches!(to, ACTIVE | CANCELLED | LOCKED | RESERVED | WITHDRAWN)
         }
@@ -101,6 +107,17 @@ pub(crate) fn leads(action: i64, from: i64, to: i64) -> bool {
 /// Whether an action of this kind moves a bundle in this state to another account.
 pub(crate) fn moves_from(action: i64, from: i64) -> bool {
     from == status::ACTIVE || (action == kind::UPDATE_MUTABLES && from == status::LOCKED)
+}
+
+/// Whether an update of a reading is one that an action makes: that it was superseded, or that what was held on it was
+/// released.
+pub(crate) fn updates_reading(action: i64, is_superseded: bool, is_released: bool) -> bool {
+    match action {
+        kind::SUBMIT_READINGS => is_superseded && !is_released,
+        kind::UPDATE_MEASUREMENT => is_superseded != is_released,
+        kind::RELEASE_HOLD => is_released && !is_superseded,
+        _ => false,
+    }
 }
 
 /// Whether a bundle that has expired cannot go this way. `moved` says that it changes its account.
@@ -136,14 +153,20 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
         (DEVICE, UPDATE) => matches!(action, 6 | kind::UPDATE_DEVICE),
         (DEVICE, DELETE) => action == 25,
         (METADATA, CREATE) => action == 7,
-        (MEASUREMENT, CREATE) => action == 8 || action == kind::CREATE_BUNDLE,
-        (MEASUREMENT, UPDATE) => action == 8,
+        (MEASUREMENT, CREATE) => {
+            matches!(action, kind::SUBMIT_READINGS | kind::UPDATE_MEASUREMENT | kind::CREATE_BUNDLE)
+        }
+        (MEASUREMENT, UPDATE) => {
+            matches!(action, kind::SUBMIT_READINGS | kind::UPDATE_MEASUREMENT | kind::RELEASE_HOLD)
+        }
+        (MEASUREMENT, DELETE) => action == kind::DELETE_MEASUREMENT,
         (RECURRING_ORDER, CREATE) => action == 31 || action == 32,
         (RECURRING_ORDER, UPDATE) => action == 33,
         (ATTRIBUTES, CREATE) => issues(action),
         (BUNDLE, CREATE) if !is_child => issues(action),
         (BUNDLE, CREATE | UPDATE) => {
-            (kind::TRANSFER..=kind::WITHDRAW).contains(&action) || action == kind::UPDATE_MUTABLES
+            (kind::TRANSFER..=kind::WITHDRAW).contains(&action)
+                || matches!(action, kind::UPDATE_MEASUREMENT | kind::UPDATE_MUTABLES)
         }
         _ => false,
     }
@@ -172,10 +195,14 @@ pub(crate) fn roles_for(action: i64) -> i64 {
         4 => ADMINISTRATOR | TRADING | PRODUCTION,
         5 | kind::UPDATE_DEVICE => ADMINISTRATOR | REGISTRAR | PRODUCTION,
         6 | 25 => ADMINISTRATOR | REGISTRAR,
-        8 => ADMINISTRATOR | METERING | PRODUCTION,
-        7 | kind::ISSUE | kind::LOCK..=kind::WITHDRAW | kind::CREATE_BUNDLE | kind::UPDATE_MUTABLES => {
-            ADMINISTRATOR | ISSUER
-        }
+        kind::SUBMIT_READINGS | kind::DELETE_MEASUREMENT => ADMINISTRATOR | METERING | PRODUCTION,
+        kind::UPDATE_MEASUREMENT => ADMINISTRATOR | ISSUER | METERING | PRODUCTION,
+        7
+        | kind::ISSUE
+        | kind::LOCK..=kind::WITHDRAW
+        | kind::RELEASE_HOLD
+        | kind::CREATE_BUNDLE
+        | kind::UPDATE_MUTABLES => ADMINISTRATOR | ISSUER,
         kind::TRANSFER..=kind::RESERVE | 31..=33 => TRADERS,
         _ => 0,
     }

@@ -58,6 +58,8 @@ kinds! {
     WHITELIST_ACCOUNT_MISSING = "whitelist_account_missing" NOT_FOUND "Account not found"
         "The request adds an account to a whitelist that does not exist.";
     DEVICE_MISSING = "device_missing" NOT_FOUND "Device not found" "The request names a device that does not exist.";
+    MEASUREMENT_MISSING = "measurement_missing" NOT_FOUND "Reading not found"
+        "The request names a reading that does not exist, was deleted, or is not your business.";
     METADATA_MISSING = "metadata_missing" NOT_FOUND "Issuance metadata not found"
         "The request names issuance metadata that does not exist.";
     BUNDLE_MISSING = "bundle_missing" NOT_FOUND "Bundle not found"
@@ -108,6 +110,16 @@ kinds! {
     NOTHING_STATED = "nothing_stated" BAD_REQUEST "Nothing to correct" "State an account, a status, or both.";
     NOT_CORRECTABLE = "not_correctable" BAD_REQUEST "No correction leads there"
         "The issuer corrects bundles to Active, Cancelled, Locked, Reserved or Withdrawn. Claims are made by beneficiaries, and time expires.";
+    READING_SUPERSEDED = "reading_superseded" CONFLICT "The reading was corrected since"
+        "A later version took the place of the one that is named. Read it, and name it if the change is still wanted.";
+    READING_FIXED = "reading_fixed" BAD_REQUEST "This never changes"
+        "Device, interval and GROSS or NET of a reading are for ever. Delete the reading, if nothing was issued on it, and state another.";
+    READING_REFUSED = "reading_refused" BAD_REQUEST "The reading is not accepted"
+        "The reading breaks a rule; the member cause names it, with its numbers.";
+    ALREADY_ISSUED = "already_issued" CONFLICT "Certificates were issued on it"
+        "Bundles stem from the interval of the reading. It is corrected with PATCH /measurement/update/{id}, and never deleted or submitted anew.";
+    NOTHING_HELD = "nothing_held" BAD_REQUEST "Nothing is held"
+        "Nothing was withdrawn in the interval of the reading, or it was released already.";
     JOB_MOVED = "job_moved" CONFLICT "The job has moved on" "Another process has carried out this part of the job.";
     BAD_QUERY = "bad_query" UNPROCESSABLE_ENTITY "The query breaks a rule"
         "The members of the query are well formed, and do not go together. The detail names the rule.";
@@ -369,6 +381,12 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::StatementDiffers { .. } => &STATEMENT_DIFFERS,
         Refusal::NothingStated => &NOTHING_STATED,
         Refusal::NotCorrectable { .. } => &NOT_CORRECTABLE,
+        Refusal::MeasurementMissing { .. } => &MEASUREMENT_MISSING,
+        Refusal::ReadingSuperseded { .. } => &READING_SUPERSEDED,
+        Refusal::ReadingFixed { .. } => &READING_FIXED,
+        Refusal::ReadingRefused { .. } => &READING_REFUSED,
+        Refusal::AlreadyIssued { .. } => &ALREADY_ISSUED,
+        Refusal::NothingHeld { .. } => &NOTHING_HELD,
         Refusal::JobMoved => &JOB_MOVED,
     }
 }
@@ -402,11 +420,14 @@ fn members_of(error: &app::Error) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{AccountId, BundleId, BundleStatus, DeviceId, MetadataId, OrganisationId, UserId, WattHours};
+    use domain::{
+        AccountId, BundleId, BundleStatus, DeviceId, MeasurementId, MetadataId, OrganisationId, ReadingRefusal, UserId,
+        WattHours,
+    };
 
     #[test]
     fn the_slug_of_a_refusal_is_its_reason() {
-        let (account_id, bundle_id) = (AccountId(1), BundleId(1));
+        let (account_id, bundle_id, measurement_id) = (AccountId(1), BundleId(1), MeasurementId(1));
         for refusal in [
             Refusal::Forbidden { needs: String::new() },
             Refusal::UserMissing { user_id: UserId(1) },
@@ -447,6 +468,12 @@ mod tests {
             Refusal::StatementDiffers { member: "hash", expected: String::new() },
             Refusal::NothingStated,
             Refusal::NotCorrectable { status: BundleStatus::Claimed },
+            Refusal::MeasurementMissing { measurement_id },
+            Refusal::ReadingSuperseded { measurement_id, superseded_by: MeasurementId(2) },
+            Refusal::ReadingFixed { field: "device_id" },
+            Refusal::ReadingRefused { cause: ReadingRefusal::Estimated },
+            Refusal::AlreadyIssued { reading_wh: 1 },
+            Refusal::NothingHeld { measurement_id },
             Refusal::JobMoved,
         ] {
             let reason = serde_json::to_value(&refusal).unwrap()["reason"].clone();

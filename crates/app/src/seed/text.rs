@@ -1,6 +1,6 @@
 //! Values as a seed's database holds them, read into values of the registry. What had to be done to one is told.
 
-use crate::import::energy;
+use crate::import::parse_energy;
 use domain::text::{TEXT_CHARS_MAX, TextFault, check};
 use domain::{BundleStatus, EnergySource, Role, Roles};
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub(super) fn optional_text(field: &str, raw: Option<&str>, repairs: &mut Vec<St
 /// A whole number from a decimal one, rounded towards zero; `None` if it is none, or too large.
 pub(super) fn whole(field: &str, raw: Option<&str>, repairs: &mut Vec<String>) -> Option<i64> {
     let raw = raw?.trim();
-    let value = energy(raw).ok()?;
+    let value = parse_energy(raw).ok()?;
     if has_fraction(raw) {
         repairs.push(format!("{field} {raw} became {value}"));
     }

@@ -9,8 +9,8 @@ use crate::state::IssuePlace;
 use crate::time::{INTERVAL_MIN, expiry};
 use crate::{
     Actor, AttributesId, Bundle, BundleId, BundleStatus, Capability, CertificateAttributes, CertificateRange, Change,
-    Changes, Device, DeviceId, DeviceKind, EnergyCarrier, Interval, MetadataId, Quality, ReadingRefusal, Refusal,
-    State, WattHours, seal,
+    Changes, Device, DeviceId, DeviceKind, EnergyCarrier, Interval, Measurement, MetadataId, Quality, ReadingRefusal,
+    ReadingStatus, Refusal, State, WattHours, seal,
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -116,9 +116,8 @@ impl<'s> Press<'s> {
         place: &IssuePlace,
     ) -> Result<Option<(BundleId, WattHours)>, ReadingRefusal> {
         let device = self.state.live_device(id).ok_or(ReadingRefusal::DeviceMissing { device_id: id })?;
-        let Some(quantity) = issuable(device, place, self.now, self.rules)? else { return Ok(None) };
+        let Some((quantity, expires_at)) = issuable(device, place, self.now, self.rules)? else { return Ok(None) };
         let production = place.measurement.reading.interval;
-        let expires_at = expiry(production.end(), self.rules.expiry_years).ok_or(ReadingRefusal::NoExpiry)?;
         let run = self.run(device);
         let range = CertificateRange::starting(run.next_certificate, quantity).expect("certificate ids fit 64 bits");
         let mut bundle = Bundle {
@@ -181,13 +180,59 @@ fn snapshot(device: &Device, metadata_id: MetadataId) -> CertificateAttributes {
     }
 }
 
-/// What may be issued for one reading now; `None` if all of it was.
+/// How a reading stands. Always derived, never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub status: ReadingStatus,
+    /// Why nothing more is issued for it: of a reading that is refused.
+    pub refusal: Option<ReadingRefusal>,
+    /// Σ of the bundles of its interval that count.
+    pub issued: WattHours,
+    /// Σ of what the issuer withdrew there and did not release.
+    pub held: WattHours,
+    /// By how much more is live than the reading says, because it was corrected.
+    pub shortfall: WattHours,
+    /// What an issue would make of it now.
+    pub issuable: WattHours,
+}
+
+impl Standing {
+    /// Of a version that counts no more: it has no part in what is issued on its interval.
+    pub fn past(measurement: &Measurement) -> Self {
+        let status = if measurement.is_deleted() { ReadingStatus::Deleted } else { ReadingStatus::Superseded };
+        let none = WattHours::ZERO;
+        Self { status, refusal: None, issued: none, held: none, shortfall: none, issuable: none }
+    }
+}
+
+/// How the current reading of `place` stands; `device` is none if it was deleted.
+///
+/// *Issued* is all that is stated being live, whatever would keep more from being issued; else what an issue would say.
+pub fn standing(device: Option<&Device>, place: &IssuePlace, now: Timestamp, rules: &Rules) -> Standing {
+    let IssuePlace { live, held, .. } = *place;
+    let accepted = place.accepted();
+    let shortfall = live.saturating_sub(accepted);
+    let standing = |status, refusal, issuable| Standing { status, refusal, issued: live, held, shortfall, issuable };
+    if live > WattHours::ZERO && live >= accepted {
+        return standing(ReadingStatus::Issued, None, WattHours::ZERO);
+    }
+    let id = place.measurement.reading.device_id;
+    let device = device.ok_or(ReadingRefusal::DeviceMissing { device_id: id });
+    match device.and_then(|device| issuable(device, place, now, rules)) {
+        Ok(Some((issuable, _))) => standing(ReadingStatus::Pending, None, issuable),
+        Ok(None) => standing(ReadingStatus::Issued, None, WattHours::ZERO),
+        Err(ReadingRefusal::Held { .. }) => standing(ReadingStatus::Held, None, WattHours::ZERO),
+        Err(refusal) => standing(ReadingStatus::Refused, Some(refusal), WattHours::ZERO),
+    }
+}
+
+/// What may be issued for one reading now, and when that expires; `None` if all of it was issued.
 pub(super) fn issuable(
     device: &Device,
     place: &IssuePlace,
     now: Timestamp,
     rules: &Rules,
-) -> Result<Option<WattHours>, ReadingRefusal> {
+) -> Result<Option<(WattHours, Timestamp)>, ReadingRefusal> {
     let reading = &place.measurement.reading;
     let interval = reading.interval;
     if device.description.kind != DeviceKind::Production {
@@ -208,7 +253,7 @@ pub(super) fn issuable(
     if reading.quality == Quality::Estimated {
         return Err(ReadingRefusal::Estimated);
     }
-    let accepted = WattHours(u64::try_from(reading.energy_wh).unwrap_or(0));
+    let accepted = place.accepted();
     if accepted == WattHours::ZERO {
         return Err(ReadingRefusal::ZeroEnergy);
     }
@@ -223,5 +268,6 @@ pub(super) fn issuable(
     if asked_wh > limit_wh {
         return Err(ReadingRefusal::AboveCapacity { asked_wh, limit_wh });
     }
-    Ok(Some(quantity))
+    let expires_at = expiry(interval.end(), rules.expiry_years).ok_or(ReadingRefusal::NoExpiry)?;
+    Ok(Some((quantity, expires_at)))
 }

@@ -33,6 +33,8 @@ pub struct ReadingsOutcome {
     pub corrected: usize,
     /// Rows that stated what was known.
     pub unchanged: usize,
+    /// The version that says what the last row says that was not refused: a new one, or the one that was known.
+    pub last: Option<MeasurementId>,
     pub refused: Vec<ReadingsRefused>,
 }
 
@@ -45,7 +47,7 @@ pub struct ReadingsRefused {
 enum Verdict {
     New,
     Corrects(MeasurementId),
-    Unchanged,
+    Unchanged(MeasurementId),
 }
 
 pub(super) fn decide(
@@ -55,12 +57,7 @@ pub(super) fn decide(
     now: Timestamp,
     rules: &Rules,
 ) -> Result<(Changes, Outcome), Refusal> {
-    let submitters = Roles::of(&[Role::ProductionUser]);
-    let is_producer = match actor {
-        Actor::Operator => false,
-        Actor::User(id) => state.users.get(&id).is_some_and(|u| !u.is_deleted && u.roles.any(submitters)),
-    };
-    if !is_producer {
+    if !is_producer(state, actor) {
         state.require(actor, Capability::SubmitReadings)?;
     }
     let mut chunk = Chunk { state, actor, now, rules, accepted: HashMap::new() };
@@ -75,8 +72,9 @@ pub(super) fn decide(
             }
         };
         match verdict {
-            Verdict::Unchanged => {
+            Verdict::Unchanged(known) => {
                 outcome.unchanged += 1;
+                outcome.last = Some(known);
                 continue;
             }
             Verdict::New => outcome.accepted += 1,
@@ -86,6 +84,7 @@ pub(super) fn decide(
             }
         }
         chunk.accept(Measurement { id: next, reading: *reading, superseded_by: None });
+        outcome.last = Some(next);
         fresh.push(*reading);
         next = next.next();
     }
@@ -110,6 +109,42 @@ pub(super) fn check_new(
     let chunk = Chunk { state, actor: Actor::Operator, now, rules, accepted: HashMap::new() };
     chunk.check_shape(reading, device)?;
     chunk.check_overlap(reading)
+}
+
+/// Whether the actor produces for some account.
+pub(super) fn is_producer(state: &State, actor: Actor) -> bool {
+    let producers = Roles::of(&[Role::ProductionUser]);
+    match actor {
+        Actor::Operator => false,
+        Actor::User(id) => state.users.get(&id).is_some_and(|u| !u.is_deleted && u.roles.any(producers)),
+    }
+}
+
+/// Whether the actor, who submits readings or produces, may state those of a device. A producer may those of their own
+/// accounts, as long as nothing was ever issued on the device.
+pub(super) fn may_state(state: &State, actor: Actor, device: &Device) -> Result<(), ReadingRefusal> {
+    if state.permits(actor, Capability::SubmitReadings) {
+        return Ok(());
+    }
+    let is_member = match actor {
+        Actor::Operator => true,
+        Actor::User(user) => state.memberships.contains(&(user, device.account_id)),
+    };
+    if !is_member {
+        return Err(ReadingRefusal::DeviceMissing { device_id: device.id });
+    }
+    if device.next_certificate > 1 { Err(ReadingRefusal::NotProducers) } else { Ok(()) }
+}
+
+/// Whether a reading of the device may say this much.
+pub(super) fn check_energy(energy_wh: i64, device: &Device) -> Result<(), ReadingRefusal> {
+    if energy_wh.unsigned_abs() > READING_WH_MAX {
+        return Err(ReadingRefusal::TooLarge { max: READING_WH_MAX });
+    }
+    if energy_wh < 0 && device.description.kind != DeviceKind::Storage {
+        return Err(ReadingRefusal::NegativeEnergy { energy_wh });
+    }
+    Ok(())
 }
 
 /// The state as the rows of this chunk see it: with those before them.
@@ -140,7 +175,7 @@ impl Chunk<'_> {
             (None, None) => return Ok(Verdict::New),
         };
         if known.reading == *reading {
-            return Ok(Verdict::Unchanged);
+            return Ok(Verdict::Unchanged(known.id));
         }
         if has_bundles {
             return Err(ReadingRefusal::AlreadyIssued { issued_wh: known.reading.energy_wh });
@@ -148,22 +183,10 @@ impl Chunk<'_> {
         Ok(Verdict::Corrects(known.id))
     }
 
-    /// The device, if the actor may state readings of it. A producer may as long as nothing was ever issued on it.
+    /// The device, if the actor may state readings of it.
     fn device(&self, id: DeviceId) -> Result<&Device, ReadingRefusal> {
         let device = self.state.live_device(id).ok_or(ReadingRefusal::DeviceMissing { device_id: id })?;
-        if self.state.permits(self.actor, Capability::SubmitReadings) {
-            return Ok(device);
-        }
-        let is_member = match self.actor {
-            Actor::Operator => true,
-            Actor::User(user) => self.state.memberships.contains(&(user, device.account_id)),
-        };
-        if !is_member {
-            return Err(ReadingRefusal::DeviceMissing { device_id: id });
-        }
-        if device.next_certificate > 1 {
-            return Err(ReadingRefusal::NotProducers);
-        }
+        may_state(self.state, self.actor, device)?;
         Ok(device)
     }
 
@@ -179,12 +202,7 @@ impl Chunk<'_> {
         if interval.start() < operational_date {
             return Err(ReadingRefusal::BeforeOperation { operational_date });
         }
-        if reading.energy_wh.unsigned_abs() > READING_WH_MAX {
-            return Err(ReadingRefusal::TooLarge { max: READING_WH_MAX });
-        }
-        if reading.energy_wh < 0 && device.description.kind != DeviceKind::Storage {
-            return Err(ReadingRefusal::NegativeEnergy { energy_wh: reading.energy_wh });
-        }
+        check_energy(reading.energy_wh, device)?;
         let accepted = self.accepted.get(&device.id).and_then(|rows| rows.values().next());
         let fixed = device.gross_net.or(accepted.map(|m| m.reading.gross_net));
         match fixed {

@@ -240,7 +240,7 @@ fn adopt_device(state: &State, chunk: &mut Chunk, device: &SeedDevice) -> Result
 
 fn adopt_readings(state: &State, actor: Actor, rows: &SubmitReadings, now: Timestamp, rules: &Rules) -> Decision {
     let (changes, outcome) = readings::decide(state, actor, rows, now, rules)?;
-    let Outcome::Readings(ReadingsOutcome { accepted, corrected, unchanged, refused }) = outcome else {
+    let Outcome::Readings(ReadingsOutcome { accepted, corrected, unchanged, refused, .. }) = outcome else {
         unreachable!("readings have an outcome of their own")
     };
     let refused = refused.into_iter().map(|r| SeedRefused { place: r.place, refusal: r.refusal.into() }).collect();

@@ -211,7 +211,7 @@ fn portions<'b>(bundles: &[&'b Bundle], portion: Portion) -> Result<Vec<(&'b Bun
     }
 }
 
-fn child_of(parent: &Bundle, id: BundleId, range: CertificateRange, mutable: Mutable) -> Bundle {
+pub(super) fn child_of(parent: &Bundle, id: BundleId, range: CertificateRange, mutable: Mutable) -> Bundle {
     let mut child = Bundle {
         id,
         range,

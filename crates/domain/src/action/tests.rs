@@ -5,6 +5,7 @@ mod bundles;
 mod create_bundle;
 mod device;
 mod issue;
+mod measurement;
 mod organisation;
 mod portions;
 mod properties;

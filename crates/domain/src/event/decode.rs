@@ -196,6 +196,7 @@ const MEASUREMENT: Names = &[
     (measurement_tag::READINGS, "readings", Written::Readings),
     (measurement_tag::SOURCE, "source", Written::ReadingSource),
     (measurement_tag::SUPERSEDED_BY, "superseded_by", Written::Integer),
+    (measurement_tag::RELEASED, "released_wh", Written::Integer),
 ];
 
 const BUNDLE: Names = &[

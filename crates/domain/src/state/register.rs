@@ -88,6 +88,8 @@ impl State {
             | Change::DeviceApproved(_)
             | Change::ReadingsAccepted { .. }
             | Change::ReadingSuperseded { .. }
+            | Change::ReadingDeleted(_)
+            | Change::HoldReleased { .. }
             | Change::BundleCreated(_)
             | Change::BundleChanged { .. }
             | Change::OrderPlaced(_)

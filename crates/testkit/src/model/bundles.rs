@@ -181,7 +181,7 @@ impl Model {
             Deed::Reserve { .. } => became(BundleStatus::Reserved),
             Deed::Lock { .. } => became(BundleStatus::Locked),
             Deed::Unlock { .. } => became(BundleStatus::Active),
-            Deed::Withdraw { .. } => became(BundleStatus::Withdrawn),
+            Deed::Withdraw { .. } => Certificate { is_held: true, ..became(BundleStatus::Withdrawn) },
             Deed::UpdateMutables { account, status, .. } => {
                 let holder = account.unwrap_or(was.holder);
                 let state = status.unwrap_or(was.state);
@@ -190,7 +190,8 @@ impl Model {
                     account: None,
                     purpose: None,
                 });
-                Certificate { holder, state, beneficiary, ..was.clone() }
+                let is_held = state == BundleStatus::Withdrawn;
+                Certificate { holder, state, is_held, beneficiary, ..was.clone() }
             }
         }
     }

@@ -4,10 +4,13 @@ mod register;
 
 use super::Model;
 use super::bundles::Held;
-use domain::action::{BundleAction, CreateBundle, Deed, IssueChunk, Portion, Stated, SubmitReadings, WhitelistUpdate};
+use domain::action::{
+    BundleAction, CreateBundle, Deed, IssueChunk, MeasurementUpdate, Portion, Stated, StatedPlace, SubmitReadings,
+    WhitelistUpdate,
+};
 use domain::{
-    AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, GrossNet, Interval, MetadataId, Quality, Ratio,
-    Reading, ReadingSource, UserId, WattHours,
+    AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, GrossNet, Interval, MeasurementId, MetadataId,
+    Quality, Ratio, Reading, ReadingSource, UserId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -48,8 +51,11 @@ impl Dice {
             0..=15 => self.submission(model, now),
             16..=31 => self.issue(model, now),
             32..=37 => self.whitelist(model),
-            40..=43 => self.statement(model, now),
             38..=39 => (self.administrator(model), Command::ApproveDevice(self.device(model))),
+            40..=43 => self.statement(model, now),
+            44..=51 => self.reading_correction(model),
+            52..=54 => (self.anybody(model), Command::DeleteMeasurement(self.measurement(model, false))),
+            55..=57 => self.release(model),
             _ => self.bundles(model, now),
         }
     }
@@ -109,6 +115,52 @@ impl Dice {
                 1 => Quality::Calculated,
                 _ => Quality::Measured,
             },
+        }
+    }
+
+    fn reading_correction(&mut self, model: &Model) -> (Actor, Command) {
+        let measurement = self.measurement(model, true);
+        let energy_wh = match self.below(20) {
+            0 => -2,
+            1 => 0,
+            2 => i64::MAX,
+            _ => 1 + self.below(ENERGY_MAX_WH),
+        };
+        let qualities = [Quality::Measured, Quality::Calculated, Quality::Estimated];
+        let update = MeasurementUpdate {
+            measurement,
+            energy_wh: self.percent(90).then_some(energy_wh),
+            quality: if self.percent(20) { self.pick(&qualities).copied() } else { None },
+            place: StatedPlace::default(),
+        };
+        let actor = if self.percent(50) { self.administrator(model) } else { self.anybody(model) };
+        (actor, Command::UpdateMeasurement(update))
+    }
+
+    fn release(&mut self, model: &Model) -> (Actor, Command) {
+        let held = |reading: &Reading| {
+            model.of_interval(reading.device_id, reading.interval.start()).any(|certificate| certificate.is_held)
+        };
+        let held: Vec<MeasurementId> =
+            model.current().filter(|(_, reading)| held(reading)).map(|(place, _)| id_at(place)).collect();
+        let measurement = match self.pick(&held).copied() {
+            Some(id) if self.percent(80) => id,
+            _ => self.measurement(model, true),
+        };
+        let reason = if self.percent(95) { "a reason" } else { "" }.to_owned();
+        (self.issuer(model), Command::ReleaseHold { measurement, reason })
+    }
+
+    /// Mostly what a reading says now; often one that was issued, if that is wanted.
+    fn measurement(&mut self, model: &Model, is_issued: bool) -> MeasurementId {
+        let is_wanted = |reading: &Reading| {
+            !is_issued || model.of_interval(reading.device_id, reading.interval.start()).next().is_some()
+        };
+        let wanted: Vec<MeasurementId> =
+            model.current().filter(|(_, reading)| is_wanted(reading)).map(|(place, _)| id_at(place)).collect();
+        match self.pick(&wanted).copied() {
+            Some(id) if self.percent(80) => id,
+            _ => MeasurementId(1 + self.below(i64::try_from(model.versions.len()).expect("few readings") + 2)),
         }
     }
 
@@ -312,6 +364,10 @@ impl Dice {
             (_, Some(user)) => Actor::User(*user),
         }
     }
+}
+
+fn id_at(place: usize) -> MeasurementId {
+    MeasurementId(i64::try_from(place).expect("few readings") + 1)
 }
 
 fn whole_hour(at: Timestamp) -> Timestamp {

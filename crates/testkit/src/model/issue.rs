@@ -95,10 +95,10 @@ impl Model {
         }
         let stated = usize::try_from(reading.energy_wh).expect("it is above 0");
         let of_interval = || self.of_interval(reading.device_id, reading.interval.start());
-        let withdrawn = of_interval().filter(|c| c.state == BundleStatus::Withdrawn).count();
-        let live = of_interval().count() - withdrawn;
+        let live = of_interval().filter(|c| c.state != BundleStatus::Withdrawn).count();
+        let held = of_interval().filter(|c| c.is_held).count();
         let rest = stated.saturating_sub(live);
-        let open = rest.saturating_sub(withdrawn);
+        let open = rest.saturating_sub(held);
         if open == 0 {
             return if rest > 0 { Err("held") } else { Ok(0) };
         }
@@ -123,7 +123,9 @@ impl Model {
         let device = self.devices.get_mut(&reading.device_id).expect("it was looked at");
         let state = if expires_at <= now { BundleStatus::Expired } else { BundleStatus::Active };
         for _ in 0..energy {
-            device.certificates.push(Certificate { bundle, holder: device.account, state, beneficiary: None });
+            let (holder, issued_to) = (device.account, device.account);
+            let certificate = Certificate { bundle, holder, issued_to, state, is_held: false, beneficiary: None };
+            device.certificates.push(certificate);
         }
         bundle
     }

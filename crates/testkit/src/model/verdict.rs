@@ -3,7 +3,7 @@
 
 use app::{Answer, Error};
 use domain::action::BundleResult;
-use domain::{BundleId, BundleStatus, CertificateRange, DeviceId, Outcome, WattHours};
+use domain::{BundleId, BundleStatus, CertificateRange, DeviceId, MeasurementId, Outcome, WattHours};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -19,6 +19,8 @@ pub enum Verdict {
         unchanged: usize,
         refused: Vec<(usize, String)>,
     },
+    /// The version that counts now, or the one that was deleted.
+    Measurement(MeasurementId),
     Issued {
         readings: usize,
         first: Option<BundleId>,
@@ -57,6 +59,7 @@ impl Verdict {
                     .map(|row| (row.place, reason(serde_json::to_value(row.refusal))))
                     .collect(),
             },
+            Outcome::Measurement(id) => Self::Measurement(id),
             Outcome::Issue(issue) => Self::Issued {
                 readings: issue.readings,
                 first: issue.first_bundle,

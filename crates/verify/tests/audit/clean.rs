@@ -1,9 +1,9 @@
 //! Ledgers with nothing wrong.
 
-use crate::ledger::{A, ADMIN, BOB, Ledger, METERING, at, device, on_both, reading};
+use crate::ledger::{A, ADMIN, BOB, Ledger, METERING, WIND, at, device, on_both, reading};
 use db::Engine;
 use domain::action::{Deed, SubmitReadings};
-use domain::{Command, DeviceId, DeviceKind, EnergySource, Portion, ReadingSource};
+use domain::{Command, DeviceId, DeviceKind, EnergySource, MeasurementId, Portion, ReadingSource};
 use std::collections::BTreeMap;
 use verify::{FindingKind, Options, Phase, Progress};
 
@@ -47,6 +47,27 @@ fn what_was_cancelled_is_claimed_after_its_expiry() {
         ledger.now = at("2029-01-01T00:00:00Z");
         ledger.bundles(BOB, A, &[18], Portion::Whole, Deed::Claim);
         assert_eq!(ledger.audit().findings, []);
+    });
+}
+
+#[test]
+fn corrected_deleted_and_released_readings_are_clean() {
+    on_both(|ledger| {
+        // down by a part of 11, which is split from its end, then down to nothing, and up again
+        ledger.correct(7, 700);
+        ledger.correct(14, 0);
+        ledger.correct(15, 900);
+        ledger.issue(360, 420);
+        // on 2 were 10 Wh withdrawn, which stay held through a correction until they are released
+        ledger.correct(2, 995);
+        ledger.release(17);
+        ledger.issue(60, 120);
+        ledger.submit(vec![reading(WIND, 600, 60, 50)]);
+        ledger.act(METERING, &Command::DeleteMeasurement(MeasurementId(18)));
+        ledger.submit(vec![reading(WIND, 600, 30, 20)]);
+        let report = ledger.audit();
+        assert_eq!(report.findings, []);
+        assert_eq!(report.measurements, 19);
     });
 }
 

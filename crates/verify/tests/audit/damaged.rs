@@ -37,6 +37,45 @@ fn says(finding: &Finding, words: &[&str]) {
     }
 }
 
+// ── Corrections ─────────────────────────────────────────────────────────────
+
+#[test]
+fn a_release_that_no_event_made_and_one_of_another_size_or_place() {
+    on_both(|ledger| {
+        let withdrawal = domain::action::Deed::Withdraw { reason: "a doubt".to_owned(), export_failed: false };
+        let part = domain::Portion::Quantity(domain::WattHours(300));
+        ledger.bundles(crate::ledger::ISSUER, crate::ledger::A, &[WHOLE.0], part, withdrawal);
+        let start = ledger.instant("2026-01-01T06:00:00Z");
+        ledger.sql(&format!("INSERT INTO hold_release VALUES (7, 1, {start}, 100)"));
+        says(&ledger.finds_only(Kind::RowDiffers, Noun::Measurement, 7), &["100 Wh are released", "it is 0"]);
+        ledger.sql("DELETE FROM hold_release");
+        ledger.release(7);
+        assert_eq!(ledger.audit().findings, []);
+        ledger.sql("UPDATE hold_release SET energy_wh = 200");
+        says(&ledger.finds_only(Kind::RowDiffers, Noun::Measurement, 7), &["200 Wh are released", "it is 300"]);
+        ledger.sql("UPDATE hold_release SET energy_wh = 300, device_id = 2");
+        says(&ledger.finds(Kind::RowDiffers, Noun::Measurement, 7), &["is not of its device and start"]);
+        says(&ledger.finds(Kind::HoldWrong, Noun::Measurement, 7), &["300 Wh were released, and 0 Wh withdrawn"]);
+        ledger.sql("UPDATE hold_release SET device_id = 1, measurement_id = 999");
+        says(&ledger.finds(Kind::RowDiffers, Noun::Measurement, 999), &["there is no such reading"]);
+    });
+}
+
+#[test]
+fn a_deletion_that_no_event_made_and_one_undone() {
+    on_both(|ledger| {
+        ledger.submit(vec![crate::ledger::reading(crate::ledger::WIND, 600, 60, 50)]);
+        ledger.sql("UPDATE measurement SET superseded_by = 14 WHERE id = 14");
+        let words = ["superseded_by of reading 14 is 14", "it is nothing"];
+        says(&ledger.finds_only(Kind::RowDiffers, Noun::Measurement, 14), &words);
+        ledger.sql("UPDATE measurement SET superseded_by = NULL WHERE id = 14");
+        let deletion = domain::Command::DeleteMeasurement(domain::MeasurementId(14));
+        ledger.act(crate::ledger::METERING, &deletion);
+        ledger.sql("UPDATE measurement SET superseded_by = NULL WHERE id = 14");
+        says(&ledger.finds_only(Kind::RowDiffers, Noun::Measurement, 14), &["is nothing; by its events it is 14"]);
+    });
+}
+
 // ── Bundles ─────────────────────────────────────────────────────────────────
 
 #[test]

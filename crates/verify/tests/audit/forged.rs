@@ -6,10 +6,11 @@ use crate::ledger::{
 };
 use domain::action::Deed;
 use domain::{
-    ActionKind, Actor, Bundle, BundleId, BundleStatus, Cancellation, Change, Command, Portion, State, UserId,
+    ActionKind, Actor, Bundle, BundleId, BundleStatus, Cancellation, Change, Command, MeasurementId, Portion, State,
+    UserId, WattHours,
 };
 use std::sync::Arc;
-use verify::{FindingKind as Kind, Noun, Options, Severity};
+use verify::{FINDINGS_MAX, FindingKind as Kind, Noun, Options, Severity};
 
 /// A command that only names what is to be loaded.
 fn naming(ids: &[i64]) -> Command {
@@ -345,24 +346,140 @@ fn an_issue_that_passes_for_a_transfer() {
 #[test]
 fn a_correction_downward_after_issue_is_a_shortfall_and_no_violation() {
     on_both(|ledger| {
-        let command = Command::SubmitReadings(domain::action::SubmitReadings {
-            readings: vec![reading(WIND, 360, 60, 400)],
-            source: domain::ReadingSource::Submitted,
-        });
-        ledger.forge(METERING, ActionKind::SubmitReadings, &command, |state| {
-            let (old, new) = (domain::MeasurementId(7), state.next.measurement);
-            let readings = vec![reading(WIND, 360, 60, 400)];
-            vec![
-                Change::ReadingsAccepted { first: new, readings, source: domain::ReadingSource::Submitted },
-                Change::ReadingSuperseded { id: old, by: new },
-            ]
-        });
+        ledger.bundles(ALICE, A, &[WHOLE.0], Portion::Quantity(WattHours(600)), Deed::Transfer { target: B });
+        ledger.correct(7, 400);
         let report = ledger.audit();
         assert!(report.is_clean(), "{:#?}", report.findings);
         let [finding] = report.findings.as_slice() else { panic!("{:#?}", report.findings) };
         assert_eq!((finding.kind, finding.severity), (Kind::Shortfall, Severity::Notice));
         assert_eq!(finding.entity_id, 14);
-        assert!(finding.text.contains("1000 Wh are live"), "{}", finding.text);
+        assert!(finding.text.contains("600 Wh are live"), "{}", finding.text);
+        assert!(finding.text.contains("reading 14 was corrected to 400 Wh"), "{}", finding.text);
+    });
+}
+
+#[test]
+fn more_shortfalls_than_are_told_are_no_violations() {
+    on_both(|ledger| {
+        let count = i64::try_from(FINDINGS_MAX).unwrap() + 10;
+        let readings: Vec<_> = (0..count).map(|minute| reading(WIND, 600 + minute, 1, 100)).collect();
+        ledger.submit(readings);
+        for minute in (0..count).step_by(200) {
+            let until = count.min(minute + 200);
+            ledger.issue(600 + minute, 600 + until);
+            let ids: Vec<i64> = (21 + minute..21 + until).collect();
+            ledger.bundles(ALICE, A, &ids, Portion::Whole, Deed::Transfer { target: B });
+        }
+        for id in 14..14 + count {
+            ledger.correct(id, 40);
+        }
+        let report = ledger.audit();
+        assert!(report.is_clean(), "{:#?}", report.kinds);
+        assert_eq!(report.notices, u64::try_from(count).unwrap());
+    });
+}
+
+#[test]
+fn what_was_held_issued_again() {
+    on_both(|ledger| {
+        let withdrawal = Deed::Withdraw { reason: "a doubt".to_owned(), export_failed: false };
+        ledger.bundles(ISSUER, A, &[WHOLE.0], Portion::Quantity(WattHours(300)), withdrawal);
+        forge_issue(ledger, ISSUER, 360, 300);
+        let finding = ledger.finds_only(Kind::HoldWrong, Noun::Measurement, 7);
+        assert!(
+            finding.text.contains("1000 Wh are live, issued in 2 bundles, and 300 Wh are held"),
+            "{}",
+            finding.text
+        );
+    });
+}
+
+#[test]
+fn what_was_released_may_be_issued_again() {
+    on_both(|ledger| {
+        let withdrawal = Deed::Withdraw { reason: "a doubt".to_owned(), export_failed: false };
+        ledger.bundles(ISSUER, A, &[WHOLE.0], Portion::Quantity(WattHours(300)), withdrawal);
+        ledger.release(7);
+        ledger.issue(360, 420);
+        assert_eq!(ledger.audit().findings, []);
+    });
+}
+
+#[test]
+fn more_released_than_was_withdrawn() {
+    on_both(|ledger| {
+        let withdrawal = Deed::Withdraw { reason: "a doubt".to_owned(), export_failed: false };
+        ledger.bundles(ISSUER, A, &[WHOLE.0], Portion::Quantity(WattHours(300)), withdrawal);
+        let id = MeasurementId(7);
+        let command = Command::ReleaseHold { measurement: id, reason: "reason".to_owned() };
+        for energy in [300, 1] {
+            // of the second there is nothing left to release, so that the state must be told of it
+            ledger.forge_with(ISSUER, ActionKind::ReleaseHold, &command, |state| {
+                let (device, start) = (WIND, interval(360, 60).start());
+                state.places.get_mut(&(start, device)).unwrap().held = WattHours(energy);
+                vec![Change::HoldReleased { id, device, start, energy: WattHours(energy) }]
+            });
+        }
+        let finding = ledger.finds_only(Kind::HoldWrong, Noun::Measurement, 7);
+        assert!(finding.text.contains("301 Wh were released, and 300 Wh withdrawn"), "{}", finding.text);
+    });
+}
+
+#[test]
+fn a_reading_that_was_deleted_though_it_was_issued() {
+    on_both(|ledger| {
+        let id = MeasurementId(7);
+        ledger.forge(METERING, ActionKind::DeleteMeasurement, &Command::DeleteMeasurement(id), |_| {
+            vec![Change::ReadingDeleted(id)]
+        });
+        ledger.finds_only(Kind::NoReading, Noun::Bundle, WHOLE.0);
+    });
+}
+
+#[test]
+fn a_correction_that_takes_back_what_was_used() {
+    on_both(|ledger| {
+        // 18 was cancelled and not claimed
+        ledger.forge(METERING, ActionKind::UpdateMeasurement, &naming(&[18]), |state| {
+            vec![changed(state.bundle(BundleId(18)).unwrap(), |bundle| bundle.status = BundleStatus::Withdrawn)]
+        });
+        let finding = ledger.finds_only(Kind::KindDoesNotFit, Noun::Bundle, 18);
+        assert!(finding.text.contains("makes a bundle Withdrawn that was Cancelled"), "{}", finding.text);
+    });
+}
+
+#[test]
+fn a_correction_that_takes_the_wrong_end() {
+    on_both(|ledger| {
+        // as the issuer's withdrawal does it: the part that is taken first
+        ledger.forge(METERING, ActionKind::UpdateMeasurement, &naming(&[WHOLE.0]), |state| {
+            let (parent, next) = (whole(state), state.next.bundle);
+            let (first, last) = (parent.range.first(), parent.range.last());
+            let mut taken = child(parent, next, first, first + 99);
+            taken.status = BundleStatus::Withdrawn;
+            vec![
+                changed(parent, |parent| parent.status = BundleStatus::Split),
+                Change::BundleCreated(taken),
+                Change::BundleCreated(child(parent, next.next(), first + 100, last)),
+            ]
+        });
+        ledger.finds(Kind::StateWrong, Noun::Bundle, 21);
+    });
+}
+
+#[test]
+fn a_release_by_a_measurement_body_and_one_that_passes_for_a_submission() {
+    on_both(|ledger| {
+        let withdrawal = Deed::Withdraw { reason: "a doubt".to_owned(), export_failed: false };
+        ledger.bundles(ISSUER, A, &[WHOLE.0], Portion::Quantity(WattHours(300)), withdrawal);
+        let (id, device, start) = (MeasurementId(7), WIND, interval(360, 60).start());
+        let command = Command::ReleaseHold { measurement: id, reason: "reason".to_owned() };
+        let released = |energy| vec![Change::HoldReleased { id, device, start, energy: WattHours(energy) }];
+        ledger.forge(METERING, ActionKind::ReleaseHold, &command, |_| released(100));
+        ledger.forge(METERING, ActionKind::SubmitReadings, &command, |_| released(200));
+        let report = ledger.audit();
+        let kinds: Vec<_> = report.kinds.keys().copied().collect();
+        assert_eq!(kinds, [Kind::KindDoesNotFit, Kind::ActorNotPermitted], "{:#?}", report.findings);
     });
 }
 

@@ -3,14 +3,17 @@
 
 use db::testing::TestDatabase;
 use db::{Connection, Engine, Value};
-use domain::action::{BundleAction, Deed, IssueChunk, NewAccount, NewDevice, NewUser, SubmitReadings, WhitelistUpdate};
+use domain::action::{
+    BundleAction, Deed, IssueChunk, MeasurementUpdate, NewAccount, NewDevice, NewUser, StatedPlace, SubmitReadings,
+    WhitelistUpdate,
+};
 use domain::event::{EventBody, body_of};
 use domain::seal::{self, Entry, Frontier, NO_HASH, SealedAction};
 use domain::{
     AccountId, ActionKind, Actor, Bundle, BundleId, BundleStatus, CertificateRange, Change, Changes, Command,
-    DeviceDescription, DeviceId, DeviceKind, EnergySource, EventNumber, GrossNet, Interval, MetadataDescription,
-    MetadataId, OrganisationDescription, OrganisationId, Portion, Quality, Ratio, Reading, ReadingSource, Role, Roles,
-    Rules, State, UserId, WattHours, decide,
+    DeviceDescription, DeviceId, DeviceKind, EnergySource, EventNumber, GrossNet, Interval, MeasurementId,
+    MetadataDescription, MetadataId, OrganisationDescription, OrganisationId, Portion, Quality, Ratio, Reading,
+    ReadingSource, Role, Roles, Rules, State, UserId, WattHours, decide,
 };
 use jiff::{SignedDuration, Timestamp};
 use store::action::ActionRow;
@@ -113,16 +116,27 @@ impl Ledger {
         command: &Command,
         changes: impl FnOnce(&State) -> Changes,
     ) {
+        self.seal(actor, command, kind, |state| changes(state));
+    }
+
+    /// As [`forge`](Self::forge), where the state itself must be made to go along.
+    pub(crate) fn forge_with(
+        &mut self,
+        actor: Actor,
+        kind: ActionKind,
+        command: &Command,
+        changes: impl FnOnce(&mut State) -> Changes,
+    ) {
         self.seal(actor, command, kind, changes);
     }
 
-    fn seal(&mut self, actor: Actor, command: &Command, kind: ActionKind, changes: impl FnOnce(&State) -> Changes) {
+    fn seal(&mut self, actor: Actor, command: &Command, kind: ActionKind, changes: impl FnOnce(&mut State) -> Changes) {
         let (now, first_salt) = (self.now, self.salts);
         let written = self.connection.transaction(|tx| -> db::Result<usize> {
             let mut head = store::head::lock(tx)?;
             let mut state = store::batch::load(tx, head.next, std::iter::once((actor, command)))?;
             store::batch::load_apart(tx, &mut state, now, std::iter::once(command))?;
-            let changes = changes(&state);
+            let changes = changes(&mut state);
             assert!(!changes.is_empty(), "{command:?} changes nothing");
             let id = state.next.action;
             state.apply(id, &changes);
@@ -255,6 +269,17 @@ impl Ledger {
     pub(crate) fn submit(&mut self, readings: Vec<Reading>) {
         let submission = SubmitReadings { readings, source: ReadingSource::Submitted };
         self.act(METERING, &Command::SubmitReadings(submission));
+    }
+
+    pub(crate) fn correct(&mut self, measurement: i64, energy_wh: i64) {
+        let (measurement, place) = (MeasurementId(measurement), StatedPlace::default());
+        let update = MeasurementUpdate { measurement, energy_wh: Some(energy_wh), quality: None, place };
+        self.act(METERING, &Command::UpdateMeasurement(update));
+    }
+
+    pub(crate) fn release(&mut self, measurement: i64) {
+        let (measurement, reason) = (MeasurementId(measurement), "none left".to_owned());
+        self.act(ISSUER, &Command::ReleaseHold { measurement, reason });
     }
 
     pub(crate) fn issue(&mut self, from: i64, to: i64) {

@@ -1,20 +1,20 @@
-//! Meter readings.
+//! Meter readings: many of them submitted together; one alone is in [`reading`].
+
+mod reading;
 
 use crate::body::Cut;
-use crate::caller::{Caller, Fresh, PathId, Query, Read};
+use crate::caller::{Caller, Query, Read};
 use crate::json::{Fields, Value, any_text, rule};
 use crate::limits::HEADER_BYTES_MAX;
-use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::openapi::{ChangeProblems, ReadProblems};
 use crate::upload::{self, first_byte};
 use crate::wire::{At, Changed};
 use crate::{App, Error};
 use app::{Format, ReadingsReport, ZoneOfTimes};
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use domain::{EventNumber, Measurement, MeasurementId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Cursor};
@@ -26,7 +26,7 @@ const TEMPLATE: &str =
     "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator,quality\n";
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(submit)).routes(routes!(template)).routes(routes!(read_measurement))
+    OpenApiRouter::new().routes(routes!(submit)).routes(routes!(template)).merge(reading::routes())
 }
 
 /// One reading.
@@ -238,59 +238,4 @@ async fn template(_: Caller) -> impl IntoResponse {
         (CONTENT_DISPOSITION, "attachment; filename=\"meter_readings_template.csv\""),
     ];
     (headers, TEMPLATE)
-}
-
-/// A reading as it is kept: one version of it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Measurement)]
-struct MeasurementBody {
-    #[schema(example = 1)]
-    id: i64,
-    device_id: i64,
-    interval_start_datetime: At,
-    interval_end_datetime: At,
-    /// Wh.
-    interval_usage: i64,
-    gross_net_indicator: &'static str,
-    quality: &'static str,
-    /// The version that took its place.
-    superseded_by: Option<i64>,
-    is_deleted: bool,
-}
-
-impl From<Measurement> for MeasurementBody {
-    fn from(measurement: Measurement) -> Self {
-        let reading = measurement.reading;
-        Self {
-            id: measurement.id.0,
-            device_id: reading.device_id.0,
-            interval_start_datetime: reading.interval.start().into(),
-            interval_end_datetime: reading.interval.end().into(),
-            interval_usage: reading.energy_wh,
-            gross_net_indicator: reading.gross_net.name(),
-            quality: reading.quality.name(),
-            superseded_by: measurement.superseded_by.map(|id| id.0),
-            is_deleted: false,
-        }
-    }
-}
-
-/// Read a reading
-///
-/// Of a device of the caller's accounts, or any for those who may read everything.
-#[utoipa::path(
-    get, path = "/measurement/{id}", tag = "Measurements",
-    params(("id" = i64, Path, description = "The reading's id", minimum = 1), Fresh),
-    responses((status = 200, description = "The reading", body = MeasurementBody), ReadProblems, IdProblems),
-)]
-async fn read_measurement(
-    State(app): State<App>,
-    Caller(caller): Caller,
-    PathId(id): PathId,
-    Fresh(fresh): Fresh,
-) -> Result<Json<MeasurementBody>, Error> {
-    let id = MeasurementId(id);
-    let fresh: Option<EventNumber> = fresh;
-    let measurement = app.blocking(move |registry| registry.measurement(&caller, id, fresh)).await?;
-    Ok(Json(measurement.into()))
 }

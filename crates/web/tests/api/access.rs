@@ -5,8 +5,10 @@ mod tokens;
 
 use crate::story::{device_body, metadata_body};
 use crate::{START, app, merged, start};
-use domain::{AccountId, Role};
+use domain::action::Deed;
+use domain::{AccountId, Actor, BundleId, Portion, Role, WattHours};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use testkit::http::{Client, TestApp};
@@ -69,7 +71,12 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/device/approve/{id}",                 "! x + x + x x x x x x"),
     ("POST", "/measurement/submit_readings",         "! x + x x + x + x x +"), // a producer's rows are judged one by one
     ("GET", "/measurement/meter_readings_template",  "! + + + + + + + + + +"),
-    ("GET", "/measurement/{id}",                     "! ? + + ? ? + + + ? ?"),
+    ("POST", "/measurement/create",                  "! x + x x + x x x x ?"), // a producer's after an issue; of another's device
+    ("GET", "/measurement/list",                     "! ? + + ? + + + + ? ?"),
+    ("GET", "/measurement/{id}",                     "! ? + + ? + + + + ? ?"),
+    ("PATCH", "/measurement/update/{id}",            "! x + + x + x x x x ?"),
+    ("DELETE", "/measurement/delete/{id}",           "! x + x x + x x x x ?"), // of one that was not issued
+    ("POST", "/measurement/release/{id}",            "! x + + x x x x x x x"),
     ("POST", "/certificate/create_metadata",         "! x + + x x x x x x x"),
     ("GET", "/certificate/metadata/list",            "! + + + + + + + + + +"),
     ("GET", "/certificate/metadata/{id}",            "! + + + + + + + + + +"),
@@ -126,6 +133,8 @@ pub(crate) struct World {
     member: Client,
     /// One of the source account.
     action: i64,
+    /// What is left of the bundle of reading 4, of which a part is withdrawn for each release.
+    rest: Cell<BundleId>,
     /// What is changed and deleted: it is there for nothing else.
     spare: Spare,
 }
@@ -167,7 +176,21 @@ impl World {
             account: kit.account("spare").0,
             device: kit.device("spare", source).0,
         };
-        Self { app, source, target, member, action, spare }
+        // Reading 4 is issued, reading 5 is not.
+        let later = |hours: i64| hours_from(start(), hours + 1).skip(usize::try_from(hours).expect("few hours"));
+        kit.readings(device, later(3), 100);
+        assert_eq!(administrator.post("/certificate/issue", &issue).expect(202).json["issued"], 1);
+        kit.readings(device, later(4), 100);
+        Self { app, source, target, member, action, rest: Cell::new(BundleId(4)), spare }
+    }
+
+    /// Withdraws 1 Wh of reading 4, so that there is something to release.
+    fn hold(&self) {
+        let deed = Deed::Withdraw { reason: "a reason".to_owned(), export_failed: false };
+        let part = Portion::Quantity(WattHours(1));
+        let kit = &self.app.testkit;
+        let result = kit.bundles(Actor::Operator, self.source, &[self.rest.get()], part, deed).expect("it is Active");
+        self.rest.set(result.last().expect("a split has a rest").bundle_id);
     }
 
     /// Somebody who trades for an account.
@@ -216,6 +239,12 @@ impl World {
                 "device_id": 1, "interval_start_datetime": START, "interval_end_datetime": "2026-02-01T01:00",
                 "interval_usage": 100, "gross_net_indicator": "NET",
             }]),
+            "/measurement/create" => json!({
+                "device_id": 1, "interval_start_datetime": START, "interval_end_datetime": "2026-02-01T01:00",
+                "interval_usage": 100, "gross_net_indicator": "NET",
+            }),
+            "/measurement/update/{id}" => json!({"interval_usage": 100}),
+            "/measurement/release/{id}" => json!({"reason": "a reason"}),
             "/certificate/create_metadata" => metadata_body(),
             "/certificate/issue" => json!({"metadata_id": 1, "from": START, "to": "2026-03-01", "dry_run": true}),
             "/certificate/create" => json!({
@@ -248,6 +277,8 @@ impl World {
             "/organisation/update/{id}" | "/organisation/delete/{id}" => self.spare.organisation,
             "/account/update/{id}" | "/account/delete/{id}" => self.spare.account,
             "/device/update/{id}" | "/device/delete/{id}" => self.spare.device,
+            "/measurement/release/{id}" => 4,
+            "/measurement/delete/{id}" => 5,
             _ => 1,
         };
         let mut address = path.replace("{id}", &id.to_string());
@@ -256,6 +287,9 @@ impl World {
         }
         if DEEDS.contains(&path) {
             address.push_str("?dry_run=true");
+        }
+        if path == "/measurement/list" {
+            address.push_str("?device_id=1");
         }
         if path == "/event/query" {
             address.push_str("?entity_name=GranularCertificateBundle&entity_id=1");
@@ -285,6 +319,9 @@ fn every_operation_is_open_to_whom_it_should_be() {
         for (column, expected) in expected.iter().enumerate() {
             unique += 1;
             let (address, body) = world.request(path, unique);
+            if *path == "/measurement/release/{id}" {
+                world.hold();
+            }
             let ends_session = matches!(*path, "/auth/logout" | "/auth/change_password");
             let caller = if ends_session { world.caller(column) } else { callers[column].clone() };
             if *path == "/auth/login" {

@@ -28,6 +28,7 @@ mod operations;
 mod organisation;
 mod pages;
 mod query;
+mod reading;
 mod recurring_order;
 mod reserve;
 mod seed;

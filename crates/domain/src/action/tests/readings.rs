@@ -76,7 +76,11 @@ fn a_row_is_refused_for_its_first_fault_in_order() {
         assert_eq!((changes, outcome.accepted + outcome.corrected + outcome.unchanged), (vec![], 0));
         mend(&mut state, &mut row);
     }
-    assert_eq!(submit(&state, PRODUCER, &[row]).1, ReadingsOutcome { corrected: 1, ..ReadingsOutcome::default() });
+    let last = Some(MeasurementId(2));
+    assert_eq!(
+        submit(&state, PRODUCER, &[row]).1,
+        ReadingsOutcome { corrected: 1, last, ..ReadingsOutcome::default() }
+    );
 }
 
 #[test]
@@ -122,11 +126,12 @@ fn what_is_known_is_unchanged_and_what_differs_supersedes_it() {
     let mut state = state();
     let known = reading(hour_before_noon(3), 100);
     let old = store_reading(&mut state, known, 0, 0);
-    assert_eq!(submit(&state, METER, &[known]), (vec![], ReadingsOutcome { unchanged: 1, ..Default::default() }));
+    let unchanged = ReadingsOutcome { unchanged: 1, last: Some(old), ..Default::default() };
+    assert_eq!(submit(&state, METER, &[known]), (vec![], unchanged));
 
     let better = Reading { quality: Quality::Calculated, ..known };
     let (changes, outcome) = submit(&state, METER, &[better]);
-    assert_eq!(outcome, ReadingsOutcome { corrected: 1, ..Default::default() });
+    assert_eq!(outcome, ReadingsOutcome { corrected: 1, last: Some(MeasurementId(2)), ..Default::default() });
     let (first, source) = (MeasurementId(2), ReadingSource::Submitted);
     assert_eq!(
         changes,
@@ -172,6 +177,7 @@ fn rows_of_one_chunk_see_those_before_them() {
             accepted: 2,
             corrected: 1,
             unchanged: 1,
+            last: Some(MeasurementId(3)),
             refused: vec![
                 refused(1, ReadingRefusal::Overlaps { start, end }),
                 refused(2, ReadingRefusal::GrossNetDiffers { fixed: GrossNet::Net }),

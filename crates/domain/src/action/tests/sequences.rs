@@ -1,5 +1,5 @@
-//! Any sequence of commands on one state: no watt-hour is made twice, nothing final comes back, and the sums that the
-//! state keeps are those of its bundles.
+//! Any sequence of commands on one state: no watt-hour is made twice, nothing final comes back, the sums that the state
+//! keeps are those of its bundles, and more is live than the reading says only by the shortfall of a correction.
 
 use super::*;
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let who = (proptest::bool::weighted(0.2), actor);
     let when = (0..40_i64, 1..5_i64);
     let what = (0..500_i64, proptest::collection::vec(any::<usize>(), 1..4), 0..3_u8, 1..999_u64);
-    let step = (0..13_u8, who, when, what).prop_map(|(kind, (is_wild, actor), (days, hours), what)| {
+    let step = (0..17_u8, who, when, what).prop_map(|(kind, (is_wild, actor), (days, hours), what)| {
         let (energy, picks, portion, amount) = what;
         Step { kind, is_wild, actor, days, hours, energy, picks, portion, amount }
     });
@@ -43,6 +43,17 @@ fn command_of(step: &Step, state: &State, now: Timestamp) -> (UserId, Command) {
             let (from, to) = (hour_before_noon(step.hours).start(), noon());
             return (ISSUER, Command::Issue(IssueChunk { metadata_id: METADATA, devices: vec![WIND], from, to }));
         }
+        13 | 14 => {
+            let energy_wh = Some(step.energy);
+            let (measurement, place) = (current_id(step, state), StatedPlace::default());
+            let update = MeasurementUpdate { measurement, energy_wh, quality: None, place };
+            return (if step.is_wild { step.actor } else { METER }, Command::UpdateMeasurement(update));
+        }
+        15 => {
+            let (measurement, reason) = (current_id(step, state), "reason".to_owned());
+            return (ISSUER, Command::ReleaseHold { measurement, reason });
+        }
+        16 => return (METER, Command::DeleteMeasurement(current_id(step, state))),
         4 => Deed::Transfer { target: BUYER },
         5 => {
             let purpose = (step.energy % 5 == 0).then(|| PURPOSE_STORAGE.to_owned());
@@ -77,6 +88,12 @@ fn command_of(step: &Step, state: &State, now: Timestamp) -> (UserId, Command) {
     (actor, Command::Bundles(BundleAction { source, bundles, portion, deed }))
 }
 
+/// The reading of the step's hour that counts now, or one that does not exist.
+fn current_id(step: &Step, state: &State) -> MeasurementId {
+    let current = state.readings.get(&(WIND, hour_before_noon(step.hours).start()));
+    current.map_or(MeasurementId(99_999), |current| current.measurement.id)
+}
+
 /// The bundles of a step and who holds the first: any, or those that the deed may be done to.
 fn selection_of(step: &Step, deed: &Deed, state: &State, now: Timestamp) -> (AccountId, Vec<BundleId>) {
     let may = |bundle: &Bundle| match (deed, bundle.status_at(now)) {
@@ -106,8 +123,26 @@ fn bundles_in(state: &State) -> Vec<Bundle> {
     (1..state.next.bundle.0).map(|id| state.bundle(BundleId(id)).expect("ids are serial").clone()).collect()
 }
 
-/// Per interval: what counts is at most the reading, and the place's sums are those of the bundles.
-fn check_energy(state: &State) -> Result<(), TestCaseError> {
+/// What was seen of an interval.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    live: u64,
+    /// The most that any version of its reading said.
+    stated_max: u64,
+}
+
+/// Per interval: the place's sums are those of the bundles and releases; what is made, is made up to the reading; what is
+/// live and held is never more than the reading once said; and what is live beyond what it says now is the shortfall.
+fn check_energy(state: &State, seen: &mut BTreeMap<Timestamp, Seen>) -> Result<(), TestCaseError> {
+    for ((_, start), current) in &state.readings {
+        let seen = seen.entry(*start).or_default();
+        let stated = u64::try_from(current.measurement.reading.energy_wh).unwrap();
+        seen.stated_max = seen.stated_max.max(stated);
+    }
+    let mut released: BTreeMap<Timestamp, u64> = BTreeMap::new();
+    for (_, _, start, energy) in &state.written.released {
+        *released.entry(*start).or_default() += energy.0;
+    }
     let mut sums: BTreeMap<Timestamp, (u64, u64)> = BTreeMap::new();
     for bundle in bundles_in(state) {
         let (live, withdrawn) = sums.entry(bundle.production.start()).or_default();
@@ -120,10 +155,17 @@ fn check_energy(state: &State) -> Result<(), TestCaseError> {
     for (start, (live, withdrawn)) in sums {
         let current = state.readings[&(WIND, start)];
         prop_assert!(current.has_bundles);
-        prop_assert!(i64::try_from(live + withdrawn).unwrap() <= current.measurement.reading.energy_wh);
         let place = state.places[&(start, WIND)];
-        prop_assert_eq!((place.live, place.held), (WattHours(live), WattHours(withdrawn)));
+        let held = withdrawn - released.get(&start).copied().unwrap_or(0);
+        prop_assert_eq!((place.live, place.held), (WattHours(live), WattHours(held)));
         prop_assert_eq!(place.measurement.reading, current.measurement.reading);
+        let stated = u64::try_from(current.measurement.reading.energy_wh).unwrap();
+        let seen = seen.get_mut(&start).expect("it has a reading");
+        prop_assert!(live <= seen.live || live + held <= stated, "{} Wh live, {} held, {} stated", live, held, stated);
+        prop_assert!(live + held <= seen.stated_max, "{} Wh live, {} held", live, held);
+        let shortfall = standing(state.live_device(WIND), &place, noon(), &rules()).shortfall;
+        prop_assert_eq!(shortfall.0, live.saturating_sub(stated));
+        seen.live = live;
     }
     Ok(())
 }
@@ -186,7 +228,7 @@ proptest! {
     #[test]
     fn no_sequence_of_commands_makes_a_watt_hour_twice(steps in steps()) {
         let rules = Rules { expiry_years: 1, ..rules() };
-        let (mut state, mut now) = (state(), noon());
+        let (mut state, mut now, mut seen) = (state(), noon(), BTreeMap::new());
         for (number, step) in (1..).zip(&steps) {
             // a few days go by now and then, so that some bundles expire on the way
             now += (i64::from(step.days > 30) * step.days * 24).hours();
@@ -197,7 +239,7 @@ proptest! {
                 let is_correction = command.kind() == ActionKind::UpdateMutables;
                 check_transitions(&before, &state, is_correction, now)?;
             }
-            check_energy(&state)?;
+            check_energy(&state, &mut seen)?;
             check_ranges(&state)?;
         }
     }
