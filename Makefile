@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 # None of them is a file, though some have the name of a folder.
-.PHONY: help demo dev test check check.format check.text check.scripts check.migrations check.doc check.openapi lint format openapi bench db.update db.revision db.reset db.seed db.test.migrations clean
+.PHONY: help demo dev test check check.format check.text check.scripts check.notebook check.migrations check.doc check.openapi lint format openapi bench db.update db.revision db.reset db.seed db.test.migrations clean
 
 # The commands of the project; `make help` lists them. What needs more than a line is in scripts/.
 # Variables of the command line (NAME=, FORCE=, FULL=, KEEP_PG=, NATIVE=) reach the commands through their environment.
@@ -20,7 +20,7 @@ dev: ## Run the server: in containers with PostgreSQL where an engine answers, e
 test: ## Install what the tests need, then run all of them (KEEP_PG=1 leaves PostgreSQL running)
 	@scripts/test.sh
 
-check: check.format check.text check.scripts check.migrations lint check.doc check.openapi ## Everything that can be checked without running tests
+check: check.format check.text check.scripts check.notebook check.migrations lint check.doc check.openapi ## Everything that can be checked without running tests
 
 check.format:
 	cargo fmt --all --check
@@ -30,6 +30,9 @@ check.text:
 
 check.scripts:
 	@scripts/check-scripts.sh
+
+check.notebook:
+	@python3 scripts/notebook.py check
 
 check.migrations:
 	@scripts/check-migrations.sh

@@ -36,6 +36,11 @@ containers() {
     granary=$(scripts/build-debug.sh) && .venv/bin/python scripts/test_containers.py "$granary"
 }
 
+# On a demonstration of a few days, whose credentials are the notebook's defaults.
+notebook() {
+    SERVE="demo --days 3" scripts/with-server.sh .venv/bin/python scripts/notebook.py run
+}
+
 scripts/setup-tests.sh
 if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     # One that runs already is somebody's: it is used and left alone.
@@ -49,6 +54,7 @@ stage "Rust tests" rust_tests
 stage "documentation tests" cargo test --workspace --doc --quiet
 stage "migrations" scripts/test-migrations.sh
 stage "containers" containers
+stage "notebook" notebook
 stage "Python client" scripts/with-server.sh .venv/bin/python scripts/test_python_client.py
 stage "schemathesis" scripts/schemathesis.sh
 

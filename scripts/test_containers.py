@@ -111,7 +111,7 @@ def check_confinement(config):
 def check_sources(program):
     """Every file of the repository that went into the program is in what the Dockerfile copies."""
     listed = Path(f"{program}.d").read_text(encoding="utf-8")
-    used = [Path(name.replace("\\ ", " ")) for name in re.split(r"(?<!\\)\s+", listed.partition(": ")[2].strip())]
+    used = [Path(os.path.normpath(name.replace("\\ ", " "))) for name in re.split(r"(?<!\\)\s+", listed.partition(": ")[2].strip())]
     used = [str(name.relative_to(ROOT)) for name in used if name.is_relative_to(ROOT)]
     assert len(used) > 100, f"only {len(used)} files went into {program}"
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
