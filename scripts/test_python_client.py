@@ -66,7 +66,7 @@ def do_the_main_job():
 
     def sign_in_as(name):
         body = models.SignIn(username=name, password=os.environ["ADMIN_PASSWORD"])
-        token = ask(sign_in.login, client=Client(base_url=BASE, raise_on_unexpected_status=True), body=body)
+        token = ask(sign_in.auth_login, client=Client(base_url=BASE, raise_on_unexpected_status=True), body=body)
         return AuthenticatedClient(base_url=BASE, token=token.access_token, raise_on_unexpected_status=True)
 
     administrator = sign_in_as(os.environ["ADMIN_EMAIL"])
@@ -74,19 +74,19 @@ def do_the_main_job():
         name="Trader", primary_contact="trader@example.org", password=os.environ["ADMIN_PASSWORD"],
         roles=[models.Role.TRADING_USER],
     )
-    trader = ask(users.create, client=administrator, body=trader)
+    trader = ask(users.user_create, client=administrator, body=trader)
     source, target = (
-        ask(accounts.create, client=administrator, body=models.AccountCreate(account_name=name, user_ids=[trader.id]))
+        ask(accounts.account_create, client=administrator, body=models.AccountCreate(account_name=name, user_ids=[trader.id]))
         for name in ("Source", "Target")
     )
     allowed = models.WhitelistUpdate(add_to_whitelist=[source.id])
-    ask(accounts.update_whitelist, target.id, client=administrator, body=allowed)
+    ask(accounts.account_update_whitelist, target.id, client=administrator, body=allowed)
     device = models.DeviceCreate(
         account_id=source.id, capacity=1_000_000, device_name="Turbine", energy_source=models.EnergySource.WIND,
         grid="Grid", is_storage=False, location="Hill", peak_demand=1_000, technology_type="Turbine",
         operational_date=datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc),
     )
-    device = ask(devices.create, client=administrator, body=device)
+    device = ask(devices.device_create, client=administrator, body=device)
     today = datetime.datetime.now(datetime.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - datetime.timedelta(days=1)
     rows = [
@@ -97,39 +97,39 @@ def do_the_main_job():
         )
         for hour in range(HOURS)
     ]
-    submitted = ask(measurements.submit, client=administrator, body=rows)
+    submitted = ask(measurements.measurement_submit_readings, client=administrator, body=rows)
     assert submitted.accepted == HOURS, submitted
     # The same as a text, which is another body of the same operation.
     lines = [",".join(COLUMNS), *(",".join(str(row.to_dict()[name]) for name in COLUMNS) for row in rows)]
-    submitted = ask(measurements.submit, client=administrator, body="\n".join(lines))
+    submitted = ask(measurements.measurement_submit_readings, client=administrator, body="\n".join(lines))
     assert submitted.unchanged == HOURS, submitted
     metadata = models.MetadataCreate(
         country_of_issuance="GB", connected_grid_identification="Grid", issuing_body="Issuer", issue_market_zone="GB",
     )
-    metadata = ask(certificates.create_metadata, client=administrator, body=metadata)
-    job = ask(certificates.issue, client=administrator, body=models.Issue(from_=first, metadata_id=metadata.id, to=today))
+    metadata = ask(certificates.certificate_create_metadata, client=administrator, body=metadata)
+    job = ask(certificates.certificate_issue, client=administrator, body=models.Issue(from_=first, metadata_id=metadata.id, to=today))
     assert (job.state, job.issued, job.quantity) == (models.JobState.DONE, HOURS, HOURS * QUANTITY), job
 
     client = sign_in_as("trader@example.org")
-    found = ask(certificates.query, client=client, body=models.Query(source_id=source.id))
+    found = ask(certificates.certificate_query, client=client, body=models.Query(source_id=source.id))
     assert found.total_certificate_volume == HOURS * QUANTITY
     ids = [bundle.id for bundle in found.granular_certificate_bundles]
     transfer = models.Transfer(
         granular_certificate_bundle_ids=ids, source_id=source.id, target_id=target.id, certificate_bundle_percentage=0.5,
     )
-    transfer = ask(certificates.transfer, client=client, body=transfer)
+    transfer = ask(certificates.certificate_transfer, client=client, body=transfer)
     assert transfer.total_quantity == HOURS * QUANTITY // 2, transfer
 
-    found = ask(certificates.query, client=client, body=models.Query(source_id=target.id))
+    found = ask(certificates.certificate_query, client=client, body=models.Query(source_id=target.id))
     ids = [bundle.id for bundle in found.granular_certificate_bundles]
     cancel = models.Cancel(granular_certificate_bundle_ids=ids, source_id=target.id, beneficiary="Bakery")
-    assert ask(certificates.cancel, client=client, body=cancel).total_quantity == transfer.total_quantity
-    certificate = ask(certificates.read_certificate, ids[0], client=client)
+    assert ask(certificates.certificate_cancel, client=client, body=cancel).total_quantity == transfer.total_quantity
+    certificate = ask(certificates.certificate_read, ids[0], client=client)
     assert certificate.certificate_bundle_status == models.BundleStatus.CANCELLED, certificate
     assert certificate.beneficiary == "Bakery" and not isinstance(certificate.device_id, Unset)
 
     # A refusal is a value too, with its reason.
-    refused = certificates.cancel.sync_detailed(client=client, body=cancel)
+    refused = certificates.certificate_cancel.sync_detailed(client=client, body=cancel)
     assert refused.status_code == 400 and isinstance(refused.parsed, models.Problem), refused
 
 

@@ -3,8 +3,7 @@
 
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{
-    Actor, Capability, DeviceId, EventNumber, JobId, Outcome, ReadingRefusal, UserId, action::IssueOutcome,
-    action::ReadingsOutcome,
+    Actor, Capability, DeviceId, JobId, Outcome, ReadingRefusal, UserId, action::IssueOutcome, action::ReadingsOutcome,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -178,25 +177,20 @@ impl JobView {
 }
 
 impl Registry {
-    /// A job of the caller's, or anyone's for those who may read everything.
-    pub fn job(&self, caller: &Caller, id: JobId, fresh: Option<EventNumber>) -> Result<JobView, Error> {
-        let job = self.read(fresh, |connection| store::job::by_id(connection, id))?;
+    /// A job of the caller's, or anyone's for those who may read everything. Always of the primary: a job is no event, so
+    /// no event number tells whether a replica has it yet.
+    pub fn job(&self, caller: &Caller, id: JobId) -> Result<JobView, Error> {
+        let job = self.read_primary(|connection| store::job::by_id(connection, id))?;
         let reads_all = caller.may(Capability::ReadEverything);
         let job = job.filter(|job| reads_all || job.user_id == caller.user_id);
         JobView::of(&job.ok_or(Error::NotFound { what: "Job", id: id.0 })?)
     }
 
-    /// Jobs of the caller's, or all for those who may read everything; the newest first.
-    pub fn jobs(
-        &self,
-        caller: &Caller,
-        query: JobQuery,
-        paging: Paging<JobId>,
-        fresh: Option<EventNumber>,
-    ) -> Result<Page<JobView, JobId>, Error> {
+    /// Jobs of the caller's, or all for those who may read everything; the newest first. Of the primary, as [`job`](Self::job).
+    pub fn jobs(&self, caller: &Caller, query: JobQuery, paging: Paging<JobId>) -> Result<Page<JobView, JobId>, Error> {
         let user = (!caller.may(Capability::ReadEverything)).then_some(caller.user_id);
         let filter = store::job::Filter { user, kind: query.kind, state: query.state, before: paging.after };
-        let rows = self.read(fresh, |connection| store::job::list(connection, &filter, paging.rows()))?;
+        let rows = self.read_primary(|connection| store::job::list(connection, &filter, paging.rows()))?;
         let Page { entries, next } = paging.page(rows, |job| job.id);
         let entries = entries.iter().map(JobView::of).collect::<Result<_, _>>()?;
         Ok(Page { entries, next })

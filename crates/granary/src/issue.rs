@@ -49,7 +49,7 @@ fn instant(argument: &'static str, text: &str) -> Result<Timestamp, Failure> {
 pub(crate) fn follow(registry: &Registry, id: JobId) -> Result<JobView, Failure> {
     let mut bar = Progress::start("issuing", 0, Unit::Things("readings"));
     loop {
-        let job = registry.job(&operator(), id, None)?;
+        let job = registry.job(&operator(), id)?;
         if job.state != JobState::Running {
             return Ok(job);
         }

@@ -24,7 +24,7 @@ fn what_was_withdrawn_and_what_was_issued_in_its_place_know_of_each_other() {
             app::IssueRequest { metadata_id, from: start, to: at("2026-02-02T00:00:00Z"), device_ids: Vec::new() };
         let job = kit.registry.issue_as_operator(request).expect("the operator may issue");
         until("the issue is done", || {
-            let job = kit.registry.job(&auditor, job, None).expect("the job is there");
+            let job = kit.registry.job(&auditor, job).expect("the job is there");
             (job.state == app::JobState::Done).then_some(())
         });
         let shape = |id: i64| -> Vec<(Relation, u64, u64)> {

@@ -3,14 +3,14 @@
 //!
 //! One test, because a pair of servers takes seconds to make.
 
-use app::{Caller, Error, Registry, Settings};
+use app::{Caller, Error, IssueRequest, JobQuery, Paging, Registry, Settings};
 use db::{Connection, OpenMode, Url};
 use domain::action::NewAccount;
 use domain::{AccountId, Actor, Command, EventNumber, Outcome, Role, Roles, UserId};
 use jiff::Timestamp;
 use std::time::Instant;
 use testkit::standby::Pair;
-use testkit::{TestClock, TestRegistry, assert_verified, at, until};
+use testkit::{TestClock, TestRegistry, assert_verified, at, metadata_description, until};
 
 /// Reads while the standby is gone: together they take less than one wait for a connection each would.
 const READS_WITHOUT_STANDBY: u32 = 20;
@@ -46,6 +46,20 @@ impl Read<'_> {
             Err(error) => panic!("no reason to fail: {error}"),
         }
     }
+}
+
+/// A job is no event, so no event number asks for it: who has begun one sees it all the same.
+fn issues_a_job(registry: &Registry) {
+    let metadata = Command::CreateMetadata(metadata_description());
+    let answer = registry.submit_as(Actor::Operator, metadata, "{}".to_owned()).expect("the queue has room").wait();
+    let Outcome::Metadata(metadata_id) = answer.expect("nothing is against it").outcome() else { unreachable!() };
+    let operator = Caller::signed_in(UserId(0), Roles::of(&Role::ALL), [0; 32], Timestamp::MAX);
+    let (from, to) = (at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
+    let job = registry.issue(&operator, IssueRequest { metadata_id, from, to, device_ids: vec![] });
+    let job = job.expect("the issuer may");
+    assert_eq!(registry.job(&operator, job).expect("it is there").id, Some(job));
+    let listed = registry.jobs(&operator, JobQuery::default(), Paging { limit: 10, after: None });
+    assert_eq!(listed.expect("it answers").entries.len(), 1);
 }
 
 fn ask(url: &Url, sql: &str) {
@@ -106,6 +120,7 @@ fn reads_come_from_the_standby_and_never_show_an_older_state_than_was_asked_for(
     assert!(read.sees(ada, Some(EventNumber(written.0 - 1))), "the standby has as much as this one asks for");
     assert!(!read.sees(bakery, Some(EventNumber(written.0 - 1))), "and answers it");
     assert_eq!(read.lag(), Some(1), "one event behind");
+    issues_a_job(&registry);
     ask(&pair.standby, "SELECT pg_wal_replay_resume()");
     until("the standby goes on", || read.sees(bakery, None).then_some(()));
 

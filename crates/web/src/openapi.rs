@@ -74,6 +74,7 @@ pub fn openapi() -> OpenApi {
     let mut document = crate::api::routes().into_openapi();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
+            operation.operation_id = Some(operation_id(method, path));
             // "Nothing is needed" is an empty list; a list with an empty entry means "may be left out".
             let is_open = operation.security.as_deref().is_some_and(|all| all == [SecurityRequirement::default()]);
             if is_open {
@@ -96,6 +97,14 @@ fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = (&'s
     ]
     .into_iter()
     .filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
+}
+
+/// What programs that are made from the document call the operation: no two may have one name, and those of handlers are
+/// told apart by their modules only. The words of its path; reading one thing, which has no word of its own, is `read`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split('/').filter(|word| !word.is_empty() && !word.starts_with('{'));
+    let reads_one = method == "GET" && path.ends_with('}');
+    words.chain(reads_one.then_some("read")).collect::<Vec<_>>().join("_")
 }
 
 /// A token is good for everything; for a key the table of scopes decides.

@@ -46,7 +46,7 @@ fn issuer() -> Caller {
 
 fn await_done(registry: &Registry, job: JobId) -> app::JobView {
     until("the job is done", || {
-        let view = registry.job(&issuer(), job, None).expect("the job is there");
+        let view = registry.job(&issuer(), job).expect("the job is there");
         assert!(matches!(view.state, JobState::Running | JobState::Done), "{view:?}");
         (view.state == JobState::Done).then_some(view)
     })
@@ -105,7 +105,7 @@ fn interrupted(market: &Market) -> JobId {
         drop(go_on);
         closing.join().expect("no panic");
     });
-    let left = registry.job(&issuer(), job, None).expect("reads still work");
+    let left = registry.job(&issuer(), job).expect("reads still work");
     assert_eq!(left.state, JobState::Running);
     assert!(left.progress.issued > 0 && left.progress.done < left.progress.total, "{:?}", left.progress);
     job

@@ -139,7 +139,7 @@ async fn followed(app: &App, caller: app::Caller, id: JobId, wait: Duration) -> 
         let (job, event) = app
             .blocking(move |registry| {
                 let event = registry.health()?.event_number;
-                Ok((registry.job(&caller, id, Some(event))?, event))
+                Ok((registry.job(&caller, id)?, event))
             })
             .await?;
         let left = until.saturating_duration_since(tokio::time::Instant::now());

@@ -1,6 +1,6 @@
 //! Jobs: long work, and how far it is.
 
-use crate::caller::{Caller, Fresh, PathId, Query, Read};
+use crate::caller::{Caller, PathId, Query, Read};
 use crate::json::{Fields, word};
 use crate::openapi::{IdProblems, ReadProblems};
 use crate::page::{Key, Paged, cursor_of};
@@ -177,7 +177,6 @@ impl Read for JobsAsked {
         ("kind" = Option<JobKindWord>, Query, description = "What they do"),
         ("state" = Option<JobStateWord>, Query, description = "How far they are"),
         Paged<JobId>,
-        Fresh,
     ),
     responses((status = 200, description = "A page of jobs", body = Jobs), ReadProblems),
 )]
@@ -185,9 +184,8 @@ async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
     Query(asked): Query<JobsAsked>,
-    Fresh(fresh): Fresh,
 ) -> Result<Json<Jobs>, Error> {
-    let page = app.blocking(move |registry| registry.jobs(&caller, asked.query, asked.paging, fresh)).await?;
+    let page = app.blocking(move |registry| registry.jobs(&caller, asked.query, asked.paging)).await?;
     let next_cursor = page.next.as_ref().map(cursor_of);
     Ok(Json(Jobs { jobs: page.entries.into_iter().map(Into::into).collect(), next_cursor }))
 }
@@ -197,15 +195,10 @@ async fn list(
 /// One of the caller's, or any for those who may read everything.
 #[utoipa::path(
     get, path = "/job/{id}", tag = "Jobs",
-    params(("id" = i64, Path, description = "The job's id", minimum = 1), Fresh),
+    params(("id" = i64, Path, description = "The job's id", minimum = 1)),
     responses((status = 200, description = "The job", body = JobBody), ReadProblems, IdProblems),
 )]
-async fn read_job(
-    State(app): State<App>,
-    Caller(caller): Caller,
-    PathId(id): PathId,
-    Fresh(fresh): Fresh,
-) -> Result<Json<JobBody>, Error> {
-    let job = app.blocking(move |registry| registry.job(&caller, JobId(id), fresh)).await?;
+async fn read_job(State(app): State<App>, Caller(caller): Caller, PathId(id): PathId) -> Result<Json<JobBody>, Error> {
+    let job = app.blocking(move |registry| registry.job(&caller, JobId(id))).await?;
     Ok(Json(job.into()))
 }

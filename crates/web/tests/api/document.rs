@@ -47,6 +47,21 @@ fn the_document_is_3_1_and_every_operation_is_told_in_full() {
 }
 
 #[test]
+fn no_two_operations_have_one_name() {
+    let app = app();
+    let mut names: Vec<String> = operations(&document(&app))
+        .into_iter()
+        .map(|(_, _, operation)| operation["operationId"].as_str().expect("it has a name").to_owned())
+        .collect();
+    for name in ["account_create", "account_read", "account_update_whitelist", "certificate_read"] {
+        assert!(names.iter().any(|it| it == name), "{name} in {names:?}");
+    }
+    names.sort_unstable();
+    let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn references(value: &Value, found: &mut BTreeSet<String>) {
         match value {
