@@ -200,6 +200,8 @@ struct AccountAsked {
 
 impl Read for AccountAsked {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        // It has a route of its own.
+        fields.pass_over_nulls(&["account_whitelist"]);
         Some(Self {
             account_name: fields.optional("account_name", text),
             user_ids: fields.optional_list("user_ids", (0, MEMBERS_MAX), id),

@@ -307,6 +307,8 @@ struct UserAsked {
 
 impl Read for UserAsked {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        // They have a route of their own.
+        fields.pass_over_nulls(&["roles"]);
         Some(Self {
             name: fields.optional("name", text),
             primary_contact: fields.optional("primary_contact", text),

@@ -146,6 +146,43 @@ fn the_screens_of_a_fork_are_understood() {
     assert_eq!(client.post("/certificate/cancel", &cancel).expect(202).json["total_quantity"], 100);
 }
 
+/// The demonstration's models write every member of an update, those that are not to change as null.
+#[test]
+fn updates_with_every_other_member_null_change_one() {
+    let seeded = Seeded::new();
+    let account = json!({"account_name": "Test Account UPDATED", "user_ids": null, "account_whitelist": null});
+    let updated = seeded.user.patch("/account/update/1", &account).expect(200).json;
+    assert_eq!((&updated["account_name"], &updated["user_ids"]), (&json!("Test Account UPDATED"), &json!([1])));
+    let device = json!({
+        "device_name": "E_MARK-1", "grid": null, "energy_source": null, "technology_type": null, "operational_date": null,
+        "capacity": null, "peak_demand": null, "location": "Markbygden", "account_id": null, "is_storage": null,
+        "is_deleted": null,
+    });
+    let updated = seeded.user.patch("/device/update/1", &device).expect(200).json;
+    assert_eq!((&updated["location"], &updated["capacity"]), (&json!("Markbygden"), &json!(1_000_000)));
+    let user = json!({"name": "A User UPDATED", "primary_contact": null, "roles": null});
+    let updated = seeded.user.patch("/user/update/1", &user).expect(200).json;
+    assert_eq!((&updated["name"], &updated["account_ids"]), (&json!("A User UPDATED"), &json!([1])));
+    seeded.user.get("/user/me").expect(200);
+    // What can be taken away is taken away by null.
+    let metered = merged(device(), &json!({"meter_data_id": "T_RATS-1"}));
+    let metered = seeded.user.post("/device/create", &metered).expect(201).json["id"].clone();
+    let path = format!("/device/update/{metered}");
+    let bare = seeded.user.patch(&path, &json!({"meter_data_id": null})).expect(200).json;
+    assert_eq!(bare["meter_data_id"], Value::Null);
+    // What has a route of its own is not changed here.
+    let whitelist = seeded.user.patch("/account/update/1", &json!({"account_whitelist": [2]}));
+    assert_faults(&whitelist, &[("body.account_whitelist", "extra_forbidden")]);
+    // The demonstration's delete is asked with nothing, or with a body that nobody reads.
+    for body in ["", "{}"] {
+        let other = json!({"account_name": format!("to be deleted{body}")});
+        let other = seeded.user.post("/account/create", &other).expect(201).json["id"].clone();
+        let gone = seeded.user.send("DELETE", &format!("/account/delete/{other}"), body).expect(200).json;
+        assert_eq!((&gone["id"], &gone["is_deleted"]), (&other, &json!(true)));
+        assert_eq!(seeded.user.get(&format!("/account/{other}")).expect(200).json["is_deleted"], true);
+    }
+}
+
 #[test]
 fn no_address_minds_slashes_at_its_end_and_none_redirects() {
     let app = app();
