@@ -153,12 +153,12 @@ fn updates_with_every_other_member_null_change_one() {
     let account = json!({"account_name": "Test Account UPDATED", "user_ids": null, "account_whitelist": null});
     let updated = seeded.user.patch("/account/update/1", &account).expect(200).json;
     assert_eq!((&updated["account_name"], &updated["user_ids"]), (&json!("Test Account UPDATED"), &json!([1])));
-    let device = json!({
+    let update = json!({
         "device_name": "E_MARK-1", "grid": null, "energy_source": null, "technology_type": null, "operational_date": null,
         "capacity": null, "peak_demand": null, "location": "Markbygden", "account_id": null, "is_storage": null,
         "is_deleted": null,
     });
-    let updated = seeded.user.patch("/device/update/1", &device).expect(200).json;
+    let updated = seeded.user.patch("/device/update/1", &update).expect(200).json;
     assert_eq!((&updated["location"], &updated["capacity"]), (&json!("Markbygden"), &json!(1_000_000)));
     let user = json!({"name": "A User UPDATED", "primary_contact": null, "roles": null});
     let updated = seeded.user.patch("/user/update/1", &user).expect(200).json;
