@@ -39,6 +39,7 @@ enum EntityWord {
     IssuanceMetaData,
     Organisation,
     CertificateAttributes,
+    RecurringOrder,
 }
 
 /// What happened to it.

@@ -1,7 +1,8 @@
 //! `/openapi.json`: the document and the handlers say the same.
 
 use crate::app;
-use domain::Role;
+use domain::event::{Entity, EventType};
+use domain::{BundleStatus, EnergySource, Role};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use testkit::http::TestApp;
@@ -43,6 +44,27 @@ fn the_document_is_3_1_and_every_operation_is_told_in_full() {
         assert_eq!(is_open, open.contains(&path.as_str()), "{name}");
         let has_id = path.contains("{id}");
         assert!(!has_id || (statuses.contains_key("404") && statuses.contains_key("422")), "{name}");
+    }
+}
+
+#[test]
+fn the_words_of_the_document_are_those_of_the_ledger() {
+    let app = app();
+    let document = document(&app);
+    let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    for (schema, words) in [
+        ("EntityName", Entity::ALL.iter().map(|it| it.name()).collect::<Vec<_>>()),
+        ("EventType", EventType::ALL.iter().map(|it| it.name()).collect()),
+        ("BundleStatus", BundleStatus::ALL.iter().map(|it| it.name()).collect()),
+        ("EnergySource", EnergySource::ALL.iter().map(|it| it.name()).collect()),
+        ("Role", Role::ALL.iter().map(|it| it.name()).collect()),
+    ] {
+        let told = document["components"]["schemas"][schema]["enum"].as_array().expect("a list");
+        let mut told: Vec<_> = told.iter().map(|word| word.as_str().expect("a word").to_owned()).collect();
+        let mut words = names(&words);
+        told.sort_unstable();
+        words.sort_unstable();
+        assert_eq!(told, words, "{schema}");
     }
 }
 
