@@ -113,7 +113,7 @@ pub(crate) fn moves_from(action: i64, from: i64) -> bool {
 /// released.
 pub(crate) fn updates_reading(action: i64, is_superseded: bool, is_released: bool) -> bool {
     match action {
-        kind::SUBMIT_READINGS => is_superseded && !is_released,
+        kind::SUBMIT_READINGS | kind::IMPORT_SEED => is_superseded && !is_released,
         kind::UPDATE_MEASUREMENT => is_superseded != is_released,
         kind::RELEASE_HOLD => is_released && !is_superseded,
         _ => false,

@@ -102,7 +102,7 @@ fn the_doctor_names_what_is_wrong_and_what_to_do() {
     let url = database.url().expose();
     let folder = Folder::new().with("DATABASE_URL", url).with("DATABASE_READ_URL", url);
     let ran = folder.run(&["doctor"]).ended_with(1);
-    assert!(ran.out.contains("1 of 1 migrations pending: `granary migrate` applies them"), "{}", ran.out);
+    assert!(ran.out.contains(" migrations pending: `granary migrate` applies them"), "{}", ran.out);
     assert!(ran.out.contains("fail  replica lag       it is not a standby"), "{}", ran.out);
 }
 
