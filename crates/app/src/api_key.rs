@@ -5,7 +5,7 @@
 
 use crate::auth::hash_of;
 use crate::work::{Beside, Done};
-use crate::{Caller, Error, Registry};
+use crate::{Caller, Error, Page, Paging, Registry};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{ApiKey, ApiKeyId, Capability, Refusal, Scopes, UserId};
@@ -56,8 +56,8 @@ impl Registry {
         }
     }
 
-    /// The keys of a user that are not deleted: the caller's own, or anybody's for a Registry Administrator. By id, after
-    /// `after`, at most `limit`. Blocks.
+    /// The keys of a user that are not deleted: the caller's own, or anybody's for a Registry Administrator. By id, in
+    /// pages. Blocks.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`] for somebody else's.
@@ -65,15 +65,15 @@ impl Registry {
         &self,
         caller: &Caller,
         of: Option<UserId>,
-        after: Option<i64>,
-        limit: usize,
-    ) -> Result<Vec<ApiKey>, Error> {
+        paging: Paging<i64>,
+    ) -> Result<Page<ApiKey, i64>, Error> {
         let of = of.unwrap_or(caller.user_id);
         if of != caller.user_id && !caller.may(Capability::ManageUsers) {
             return Err(Refusal::Forbidden { needs: "user_id to be that of the caller".to_owned() }.into());
         }
-        let (after, limit) = (ApiKeyId(after.unwrap_or(0)), i64::try_from(limit).unwrap_or(i64::MAX));
-        self.read_primary(|connection| store::api_key::list(connection, of, after, limit))
+        let after = ApiKeyId(paging.after.unwrap_or(0));
+        let found = self.read_primary(|connection| store::api_key::list(connection, of, after, paging.rows()))?;
+        Ok(paging.page(found, |key| key.id.0))
     }
 
     /// Deletes a key: one's own, or anybody's as a Registry Administrator. Again is the same. Blocks.

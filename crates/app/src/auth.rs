@@ -6,6 +6,7 @@
 //! always decided by the roles as they are in the transaction.
 
 use crate::api_key::KEY_PREFIX;
+use crate::idempotency::Ticket;
 use crate::throttle::Throttle;
 use crate::work::Beside;
 use crate::{Error, Registry};
@@ -19,7 +20,7 @@ use jiff::Timestamp;
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use store::session::Session;
 
@@ -36,7 +37,7 @@ const LOOKUP_TRUSTED: Duration = Duration::from_secs(1);
 const LOOKUPS_MAX: usize = 10_000;
 
 /// Somebody who showed a valid token, with their roles as they are now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     pub user_id: UserId,
     pub roles: Roles,
@@ -44,12 +45,14 @@ pub struct Caller {
     pub expires_at: Timestamp,
     /// What the API key that was shown is good for; `None` for the token of a session, which is good for everything.
     pub scopes: Option<Scopes>,
+    /// Under what the change that they ask for goes on record, if the request has an `Idempotency-Key`.
+    pub ticket: Option<Arc<Ticket>>,
 }
 
 impl Caller {
     /// Somebody with a session.
     pub const fn signed_in(user_id: UserId, roles: Roles, token_hash: [u8; 32], expires_at: Timestamp) -> Self {
-        Self { user_id, roles, token_hash, expires_at, scopes: None }
+        Self { user_id, roles, token_hash, expires_at, scopes: None, ticket: None }
     }
 
     /// Whether one of the roles gives this wherever; not where it takes membership of an account.
@@ -230,7 +233,8 @@ impl Registry {
             if token.starts_with(KEY_PREFIX) {
                 let found = self.read_primary(|connection| store::api_key::holder(connection, &token_hash, now))?;
                 let (user_id, roles, expires_at, scopes) = found.ok_or(Error::NoToken)?;
-                return Ok(Caller { user_id, roles, token_hash, expires_at, scopes: Some(scopes) });
+                let scopes = Some(scopes);
+                return Ok(Caller { scopes, ..Caller::signed_in(user_id, roles, token_hash, expires_at) });
             }
             let found = self.read_primary(|connection| store::session::holder(connection, &token_hash, now))?;
             let (user_id, roles, expires_at) = found.ok_or(Error::NoToken)?;

@@ -28,6 +28,12 @@ pub enum Error {
     NoToken,
     #[error("too many attempts; try again in {seconds} s")]
     TooManyAttempts { seconds: u64 },
+    /// Another request was answered under the same key.
+    #[error("the Idempotency-Key was used for another request")]
+    KeyReused,
+    /// The first request under this key is not answered yet.
+    #[error("a request with this Idempotency-Key is under way; try again after it")]
+    KeyInFlight,
     /// The queue is full; nothing was done.
     #[error("the registry is busy")]
     Busy,

@@ -3,15 +3,16 @@
 //! A chunk is a stretch of time over a group of devices. Where the job stands is written with each chunk, so a job that was
 //! stopped goes on where it was, and one that two processes resume is done once.
 
+use crate::idempotency::Ticket;
 use crate::job::{Cursor, JobStep, JobView, NewJob, Progress};
-use crate::work::{Beside, Done, Pending};
+use crate::work::{Answer, Beside, Done, Pending};
 use crate::{Caller, Error, Registry};
 use domain::action::IssueChunk;
 use domain::{Actor, Capability, Command, DeviceId, JobId, MetadataId, Outcome, Refusal, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use store::job::{Job, JobKind, JobState};
 
@@ -57,15 +58,28 @@ impl Registry {
     /// [`Refusal::Forbidden`], [`Refusal::MetadataMissing`], [`Refusal::DeviceMissing`], [`Refusal::TooMany`];
     /// [`Error::Busy`] if too many jobs run.
     pub fn issue(&self, caller: &Caller, request: IssueRequest) -> Result<JobId, Error> {
-        self.issue_as(Actor::User(caller.user_id), caller.may(Capability::Issue), request)
+        let ticket = Ticket::take(caller.ticket.as_ref());
+        self.issue_as(Actor::User(caller.user_id), caller.may(Capability::Issue), request, ticket)
     }
 
     /// As [`issue`](Self::issue), for the operator at the console.
     pub fn issue_as_operator(&self, request: IssueRequest) -> Result<JobId, Error> {
-        self.issue_as(Actor::Operator, true, request)
+        self.issue_as(Actor::Operator, true, request, None)
     }
 
-    fn issue_as(&self, actor: Actor, may: bool, request: IssueRequest) -> Result<JobId, Error> {
+    fn issue_as(
+        &self,
+        actor: Actor,
+        may: bool,
+        request: IssueRequest,
+        ticket: Option<Arc<Ticket>>,
+    ) -> Result<JobId, Error> {
+        // Before anything that the job itself may have changed is looked at.
+        if let Some(ticket) = &ticket
+            && let Some(Answer { done: Done::Job(id), .. }) = self.recorded(ticket)?
+        {
+            return Ok(id);
+        }
         let request = self.checked(may, request)?;
         if self.jobs_running() >= JOBS_MAX {
             return Err(Error::Busy);
@@ -75,6 +89,7 @@ impl Registry {
             user_id: UserId(actor.code()),
             request: serde_json::to_string(&request).map_err(|_| Error::Internal)?,
             progress: Progress::default(),
+            ticket,
         };
         let id = match self.beside(Beside::CreateJob(new))?.wait()?.done {
             Done::Job(id) => id,

@@ -1,12 +1,14 @@
 //! Jobs: long work cut into actions. A step states its position and is carried out only if the job is still there, so
 //! that a job resumed twice, by two processes even, does nothing twice.
 
+use crate::idempotency::Ticket;
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{
     Actor, Capability, DeviceId, JobId, Outcome, ReadingRefusal, UserId, action::IssueOutcome, action::ReadingsOutcome,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use store::job::{Job, JobKind, JobState};
 
 /// How many bundle ids a job lists.
@@ -20,6 +22,8 @@ pub(crate) struct NewJob {
     pub user_id: UserId,
     pub request: String,
     pub progress: Progress,
+    /// Under what its number goes on record.
+    pub ticket: Option<Arc<Ticket>>,
 }
 
 /// The part of a job that a command carries out.

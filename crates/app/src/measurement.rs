@@ -6,6 +6,7 @@ mod view;
 
 pub use view::{MeasurementPage, MeasurementQuery, MeasurementView};
 
+use crate::idempotency::Ticket;
 use crate::import::{Format, InputFault, RowFault, ZoneOfTimes, read_rows};
 use crate::job::{JobStep, NewJob, Progress};
 use crate::work::{Beside, Done, Pending};
@@ -17,6 +18,7 @@ use domain::{
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
+use std::sync::Arc;
 use store::job::{JobKind, JobState};
 
 /// Rows of one chunk, which is one action.
@@ -74,7 +76,8 @@ impl Registry {
             let needs = "the role Registry Administrator, Measurement Body or Production User".to_owned();
             return Err(Refusal::Forbidden { needs }.into());
         }
-        self.submit_readings_as(Actor::User(caller.user_id), input, format, zone, &mut |_| ())
+        let ticket = Ticket::take(caller.ticket.as_ref());
+        self.take_readings(Actor::User(caller.user_id), input, format, zone, ticket, &mut |_| ())
     }
 
     /// As [`submit_readings`](Self::submit_readings), for the operator at the console too.
@@ -86,6 +89,18 @@ impl Registry {
         zone: &ZoneOfTimes,
         on_rows: &mut dyn FnMut(u64),
     ) -> Result<ReadingsReport, Error> {
+        self.take_readings(actor, input, format, zone, None, on_rows)
+    }
+
+    fn take_readings(
+        &self,
+        actor: Actor,
+        input: impl Read,
+        format: Format,
+        zone: &ZoneOfTimes,
+        ticket: Option<Arc<Ticket>>,
+        on_rows: &mut dyn FnMut(u64),
+    ) -> Result<ReadingsReport, Error> {
         let mut intake = Intake {
             registry: self,
             actor,
@@ -93,6 +108,7 @@ impl Registry {
             chunk: Chunk::default(),
             in_flight: VecDeque::new(),
             sent: 0,
+            ticket,
         };
         let read = read_rows::<Error>(input, format, zone, &mut |row| {
             let full = intake.take(row)?;
@@ -132,6 +148,8 @@ struct Intake<'r> {
     in_flight: VecDeque<Sent>,
     /// Chunks sent.
     sent: i64,
+    /// Under what a submission of one chunk goes on record. A longer one does nothing twice as it is: its rows are known.
+    ticket: Option<Arc<Ticket>>,
 }
 
 impl Intake<'_> {
@@ -190,7 +208,8 @@ impl Intake<'_> {
         });
         let submission = SubmitReadings { readings: chunk.readings.clone(), source: ReadingSource::Submitted };
         let command = Command::SubmitReadings(submission);
-        let work = self.registry.act(self.actor, command, request.to_string(), step);
+        let ticket = self.ticket.take().filter(|_| self.report.job.is_none());
+        let work = self.registry.act(self.actor, command, request.to_string(), step).with(ticket);
         let pending = self.registry.queue_waiting(work)?;
         self.in_flight.push_back(Sent { chunk, pending });
         self.sent += 1;
@@ -199,7 +218,8 @@ impl Intake<'_> {
 
     fn create_job(&self) -> Result<JobId, Error> {
         let user_id = UserId(self.actor.code());
-        let new = NewJob { kind: JobKind::Readings, user_id, request: "{}".to_owned(), progress: Progress::default() };
+        let (request, progress) = ("{}".to_owned(), Progress::default());
+        let new = NewJob { kind: JobKind::Readings, user_id, request, progress, ticket: None };
         match self.registry.beside(Beside::CreateJob(new))?.wait()?.done {
             Done::Job(id) => Ok(id),
             other => unreachable!("creating a job gave {other:?}"),

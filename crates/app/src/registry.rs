@@ -1,5 +1,6 @@
 //! The handle of a running registry: its queue, its writer, its readers.
 
+use crate::idempotency::{InFlight, Ticket};
 use crate::measure::Measurements;
 use crate::work::{Act, Answer, Beside, Done, Pending, Work};
 use crate::writer::{Message, QUEUE_WORKS_MAX, Queued, Writer, rehearse};
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub settings: Settings,
     pub clock: Clock,
     pub sign_ins: Arc<SignIns>,
+    pub in_flight: InFlight,
     pub attributes: crate::certificate::AttributesCache,
     pub jobs: Mutex<Vec<JoinHandle<()>>>,
     threads: Mutex<Threads>,
@@ -127,6 +129,7 @@ impl Registry {
             settings,
             clock,
             sign_ins,
+            in_flight: InFlight::default(),
             attributes: crate::certificate::AttributesCache::default(),
             jobs: Mutex::new(Vec::new()),
             threads: Mutex::new(threads),
@@ -177,7 +180,8 @@ impl Registry {
     /// # Errors
     /// [`Error::Busy`] if the queue is full, [`Error::Unavailable`] if the registry is closing.
     pub fn submit(&self, caller: &Caller, command: Command, request: String) -> Result<Pending, Error> {
-        self.submit_as(Actor::User(caller.user_id), command, request)
+        let ticket = Ticket::take(caller.ticket.as_ref());
+        self.queue(self.act(Actor::User(caller.user_id), command, request, None).with(ticket))
     }
 
     /// As [`submit`](Self::submit), for the operator at the console too.
@@ -186,7 +190,7 @@ impl Registry {
     }
 
     pub(crate) fn act(&self, actor: Actor, command: Command, request: String, step: Option<JobStep>) -> Work {
-        Work::Act(Act { actor, command, request, requested_at: self.now(), step })
+        Work::Act(Act { actor, command, request, requested_at: self.now(), step, ticket: None })
     }
 
     pub(crate) fn queue(&self, work: Work) -> Result<Pending, Error> {

@@ -139,6 +139,7 @@ impl Registry {
             user_id: UserId(Actor::Operator.code()),
             request: "{}".to_owned(),
             progress: Progress::default(),
+            ticket: None,
         };
         match self.beside(Beside::CreateJob(new))?.wait()?.done {
             Done::Job(id) => Ok(id),

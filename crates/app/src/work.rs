@@ -1,11 +1,14 @@
 //! What goes into the queue, and the answer that comes out.
 
 use crate::Error;
+use crate::idempotency::{KeepAnswer, Ticket};
 use crate::job::{JobStep, NewJob};
 use crate::writer::BATCH_ROWS_MAX;
 use domain::seal::Hash;
 use domain::{ActionId, Actor, ApiKey, ApiKeyId, Command, EventNumber, JobId, Outcome, UserId};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use store::api_key::NewApiKey;
 use store::job::JobState;
 use store::session::Session;
@@ -32,6 +35,8 @@ pub(crate) struct Act {
     pub requested_at: Timestamp,
     /// The step of a job that this is.
     pub step: Option<JobStep>,
+    /// Under what its outcome goes on record.
+    pub ticket: Option<Arc<Ticket>>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +53,7 @@ pub(crate) enum Beside {
         password_hash: String,
     },
     CreateJob(NewJob),
+    KeepAnswer(KeepAnswer),
     EndJob {
         id: JobId,
         state: JobState,
@@ -56,6 +62,15 @@ pub(crate) enum Beside {
 }
 
 impl Work {
+    /// The same, going on record under `ticket`; for commands.
+    #[must_use]
+    pub(crate) fn with(mut self, ticket: Option<Arc<Ticket>>) -> Self {
+        if let Self::Act(act) = &mut self {
+            act.ticket = ticket;
+        }
+        self
+    }
+
     /// About how many rows it touches: batches are bounded by it.
     pub(crate) fn weight(&self) -> usize {
         match self {
@@ -94,14 +109,14 @@ impl Work {
 }
 
 /// What was carried out, durably.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The event number that the registry had reached. A read that asks for it never sees an older state.
     pub event_number: EventNumber,
     pub done: Done,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Done {
     /// A command of the ledger. No action where there was nothing to change, and in a dry run.
     Acted {
@@ -111,6 +126,7 @@ pub enum Done {
         outcome: Outcome,
     },
     Job(JobId),
+    #[serde(skip)]
     Key(ApiKey),
     Beside,
 }

@@ -19,6 +19,7 @@ pub(crate) use rehearse::rehearse;
 
 use crate::action;
 use crate::auth::SignIns;
+use crate::idempotency::Records;
 use crate::job::{JobStep, NewJob, Progress};
 use crate::measure::Measurements;
 use crate::work::{Act, Answer, Beside, Done, Work};
@@ -306,6 +307,13 @@ struct Ledger {
     is_head_changed: bool,
 }
 
+impl Ledger {
+    /// The answer to what leaves nothing to tell.
+    fn beside(&self) -> Answer {
+        Answer { event_number: self.head.event_number, done: Done::Beside }
+    }
+}
+
 impl Press<'_> {
     fn batch(&mut self, tx: &mut Connection, head: Head, works: &[&Work]) -> store::Result<Batch> {
         let now = self.clock.now().max(head.recorded_at);
@@ -314,13 +322,21 @@ impl Press<'_> {
         let jobs = load_jobs(tx, works)?;
         let (actions, events, rejected) = (Vec::new(), Vec::new(), Vec::new());
         let mut ledger = Ledger { head, now, actions, events, jobs, rejected, is_head_changed: false };
+        let mut records = Records::load(tx, works, now)?;
         let mut answers = Vec::with_capacity(works.len());
         let mut done = Vec::new();
-        for work in works {
-            answers.push(match work {
+        for (index, work) in works.iter().enumerate() {
+            if let Some(answer) = records.recall(index, work.ticket()) {
+                answers.push(answer);
+                continue;
+            }
+            let answer = match work {
                 Work::Act(act) => decide_one(&mut ledger, &mut state, &mut done, act, self.rules),
+                Work::Beside(Beside::KeepAnswer(keep)) => records.keep(keep).map(|()| ledger.beside()),
                 Work::Beside(beside) => beside_ledger(tx, &mut ledger, beside)?,
-            });
+            };
+            records.note(work.ticket(), &answer);
+            answers.push(answer);
         }
         // The one thing that needs no database is done beside it: on a large batch another core seals meanwhile.
         let is_large = done.iter().map(|done| done.changes.len()).sum::<usize>() >= SEAL_ASIDE_MIN;
@@ -354,9 +370,14 @@ impl Press<'_> {
             Work::Act(_) | Work::Beside(_) => None,
         }));
         let reached = ledger.head.event_number;
-        for answer in answers.iter_mut().flatten() {
-            answer.event_number = reached;
+        for (index, answer) in answers.iter_mut().enumerate() {
+            if let Ok(answer) = answer
+                && !records.is_recalled(index)
+            {
+                answer.event_number = reached;
+            }
         }
+        records.save(tx, reached)?;
         Ok(Batch { answers, last, revoked, rejected: ledger.rejected, now })
     }
 
@@ -540,6 +561,7 @@ fn beside_ledger(tx: &mut Connection, ledger: &mut Ledger, beside: &Beside) -> s
     let mut done = Done::Beside;
     match beside {
         Beside::OpenSession(session) => store::session::insert(tx, session)?,
+        Beside::KeepAnswer(_) => unreachable!("answers are kept with the records of the batch"),
         Beside::CloseSession(hash) => store::session::delete(tx, hash)?,
         Beside::ChangePassword { user, password_hash } => {
             store::user::set_password(tx, *user, password_hash)?;

@@ -141,8 +141,8 @@ impl Command {
     }
 }
 
-/// What came of a command that was not refused.
-#[derive(Clone, Debug, PartialEq)]
+/// What came of a command that was not refused. Can be put on record as JSON, apart from what only chunks of jobs come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     User(UserId),
     Organisation(OrganisationId),
@@ -152,8 +152,10 @@ pub enum Outcome {
     Readings(ReadingsOutcome),
     /// The version that counts now, or the reading that was deleted.
     Measurement(MeasurementId),
+    #[serde(skip)]
     Issue(IssueOutcome),
     Created(Box<CreatedBundle>),
+    #[serde(skip)]
     Seed(SeedOutcome),
     /// The order as it is afterwards.
     Order(Box<RecurringOrder>),

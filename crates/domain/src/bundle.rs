@@ -66,7 +66,7 @@ impl BundleStep {
 }
 
 /// For whom and why a bundle was cancelled. Never changes once written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancellation {
     /// The name that is shown.
     pub beneficiary: String,
@@ -82,7 +82,7 @@ pub fn issuance_id(device: DeviceId, carrier: EnergyCarrier, start: Timestamp) -
 }
 
 /// Certificates of one device and one production interval, held together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     pub id: BundleId,
     pub account_id: AccountId,
@@ -94,6 +94,7 @@ pub struct Bundle {
     pub expires_at: Timestamp,
     pub parent_id: Option<BundleId>,
     pub status: BundleStatus,
+    #[serde(with = "shared")]
     pub cancellation: Option<Arc<Cancellation>>,
     /// Over the attributes, the range and the parent's hash; see [`crate::seal`].
     pub hash: [u8; 32],
@@ -111,6 +112,21 @@ impl Bundle {
     /// What of it may change after issue.
     pub fn mutable(&self) -> Mutable {
         Mutable { account_id: self.account_id, status: self.status, cancellation: self.cancellation.clone() }
+    }
+}
+
+/// A cancellation on record, whoever shares it in memory.
+mod shared {
+    use super::{Arc, Cancellation, Deserialize as _, Serialize as _};
+    use serde::{Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
+    pub(super) fn serialize<S: Serializer>(kept: &Option<Arc<Cancellation>>, to: S) -> Result<S::Ok, S::Error> {
+        kept.as_deref().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Cancellation>>, D::Error> {
+        Ok(Option::<Cancellation>::deserialize(from)?.map(Arc::new))
     }
 }
 

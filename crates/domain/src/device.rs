@@ -84,7 +84,7 @@ pub struct Device {
 }
 
 /// What is stated of a device; texts of 1 to 200 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceDescription {
     pub name: String,
     /// The grid it is connected to.

@@ -40,7 +40,8 @@ impl std::fmt::Display for WattHours {
 }
 
 /// An exact decimal, `numerator / 10^scale`, with at most 18 digits after the point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Ratio {
     numerator: u64,
     scale: u32,
@@ -53,6 +54,20 @@ pub enum RatioFault {
     NotDecimal,
     #[error("more than 18 digits")]
     TooLong,
+}
+
+impl From<Ratio> for String {
+    fn from(ratio: Ratio) -> Self {
+        ratio.to_string()
+    }
+}
+
+impl TryFrom<String> for Ratio {
+    type Error = RatioFault;
+
+    fn try_from(text: String) -> Result<Self, RatioFault> {
+        Self::parse(&text)
+    }
 }
 
 impl Ratio {

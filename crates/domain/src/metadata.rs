@@ -2,6 +2,7 @@
 
 use crate::{AttributesId, DeviceDescription, DeviceId, EnergyCarrier, MetadataId};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// What the issuing body states of the certificates that it issues. Never changed once created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct MetadataDescription {
 
 /// What certificates say of their device and issuing body *as they were at issue*: one row for all bundles of a device
 /// until the device changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateAttributes {
     pub id: AttributesId,
     pub device_id: DeviceId,

@@ -1,9 +1,11 @@
 //! A run of certificate ids of one device. Invariant: `1 <= first <= last`, both included.
 
 use crate::WattHours;
+use serde::{Deserialize, Serialize};
 
 /// Certificates `first..=last` of one device. Each stands for one watt-hour and its id is never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "(u64, u64)", try_from = "(u64, u64)")]
 pub struct CertificateRange {
     first: u64,
     last: u64,
@@ -40,6 +42,20 @@ impl CertificateRange {
         }
         let cut = self.first + count.0;
         Some((Self { first: self.first, last: cut - 1 }, Self { first: cut, last: self.last }))
+    }
+}
+
+impl From<CertificateRange> for (u64, u64) {
+    fn from(range: CertificateRange) -> Self {
+        (range.first, range.last)
+    }
+}
+
+impl TryFrom<(u64, u64)> for CertificateRange {
+    type Error = &'static str;
+
+    fn try_from((first, last): (u64, u64)) -> Result<Self, Self::Error> {
+        Self::new(first, last).ok_or("no range of certificates")
     }
 }
 

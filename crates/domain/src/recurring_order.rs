@@ -29,7 +29,7 @@ vocabulary! {
 }
 
 /// What is done at each run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderDeed {
     Transfer {
         target: AccountId,
@@ -52,7 +52,7 @@ impl OrderDeed {
 }
 
 /// When the runs of an order are due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     pub first_at: Timestamp,
     pub unit: PeriodUnit,
@@ -92,7 +92,7 @@ impl Schedule {
 }
 
 /// What is ordered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTerms {
     pub deed: OrderDeed,
     pub source: AccountId,
@@ -106,7 +106,7 @@ pub struct OrderTerms {
 }
 
 /// An order as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecurringOrder {
     pub id: RecurringOrderId,
     pub terms: OrderTerms,

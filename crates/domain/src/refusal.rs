@@ -5,7 +5,7 @@ use crate::{
     UserId, WattHours,
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a command is refused. Nothing of it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
@@ -111,7 +111,7 @@ fn one_of(states: &[BundleStatus]) -> String {
 }
 
 /// Why one reading is not accepted, or nothing is issued for it. The rows beside it are not affected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum ReadingRefusal {
     /// Also where the device is not the caller's.

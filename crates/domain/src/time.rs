@@ -1,6 +1,7 @@
 //! Intervals and expiry, in UTC. Invariant: an interval's start lies before its end; it is half-open.
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 
 /// The shortest metering or production interval (a rule of peers' verifiers: under a minute nothing is metered).
 pub const INTERVAL_MIN: SignedDuration = SignedDuration::from_mins(1);
@@ -8,10 +9,25 @@ pub const INTERVAL_MIN: SignedDuration = SignedDuration::from_mins(1);
 pub const INTERVAL_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// From `start` (included) to `end` (excluded), with whole microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "(Timestamp, Timestamp)", try_from = "(Timestamp, Timestamp)")]
 pub struct Interval {
     start: Timestamp,
     end: Timestamp,
+}
+
+impl From<Interval> for (Timestamp, Timestamp) {
+    fn from(interval: Interval) -> Self {
+        (interval.start, interval.end)
+    }
+}
+
+impl TryFrom<(Timestamp, Timestamp)> for Interval {
+    type Error = &'static str;
+
+    fn try_from((start, end): (Timestamp, Timestamp)) -> Result<Self, Self::Error> {
+        Self::new(start, end).ok_or("no interval")
+    }
 }
 
 impl Interval {

@@ -12,6 +12,7 @@ pub mod bundle;
 pub mod device;
 pub mod event;
 pub mod head;
+pub mod idempotency;
 pub mod job;
 pub mod measurement;
 pub mod metadata;
@@ -57,5 +58,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "reading_corrections",
         sqlite: include_str!("../migrations/sqlite/V5__reading_corrections.sql"),
         postgres: include_str!("../migrations/postgres/V5__reading_corrections.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "idempotency",
+        sqlite: include_str!("../migrations/sqlite/V6__idempotency.sql"),
+        postgres: include_str!("../migrations/postgres/V6__idempotency.sql"),
     },
 ];

@@ -7,6 +7,8 @@ mod connections;
 mod contention;
 #[path = "writer/faults.rs"]
 mod faults;
+#[path = "writer/idempotency.rs"]
+mod idempotency;
 #[path = "writer/jobs.rs"]
 mod jobs;
 #[path = "writer/market.rs"]

@@ -3,6 +3,7 @@
 mod account;
 mod act;
 mod action;
+mod api_key;
 mod auth;
 mod certificate;
 mod create_bundle;
@@ -31,6 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(crate::openapi::frame())
         .merge(auth::routes())
+        .merge(api_key::routes())
         .merge(user::routes())
         .merge(organisation::routes())
         .merge(account::routes())

@@ -10,6 +10,7 @@ mod body;
 mod caller;
 mod download;
 mod envelope;
+mod idempotency;
 mod json;
 mod limits;
 mod names;
@@ -90,5 +91,6 @@ pub(crate) fn router(
         stopping,
     };
     let (api, _) = api::routes().split_for_parts();
+    let api = api.route_layer(axum::middleware::from_fn_with_state(app.clone(), idempotency::once));
     envelope::around(api.merge(pages::routes()).with_state(app), requests)
 }

@@ -1,17 +1,19 @@
 //! The document that describes the API (OpenAPI 3.1), made from the handlers.
 
+use crate::idempotency;
 use crate::json::Fault;
 use crate::problem::{Faults, KINDS, Problem};
 use crate::scopes::{Needed, needed};
+use app::KEY_CHARS_MAX;
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{OpenApi, Ref, RefOr};
+use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, Modify, OpenApi as _};
 
 /// The document without its paths.
@@ -23,7 +25,8 @@ use utoipa::{IntoResponses, Modify, OpenApi as _};
             Sign in with POST /auth/login and send the token as `Authorization: Bearer …`. Operations list the \
             scope that an API key in its place needs; this version has no operation that makes keys. Energy is whole Wh, power whole W, \
             times are RFC 3339 in UTC, intervals are half-open. A change answers with `X-Granary-Event`; a read that sends it \
-            back never sees an older state. Errors are problems (RFC 9457), each with a page under /problems; what is wrong \
+            back never sees an older state. A change with an `Idempotency-Key` can be repeated \
+            without being done twice. Errors are problems (RFC 9457), each with a page under /problems; what is wrong \
             with the shape of a request is told all at once.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -82,8 +85,11 @@ pub fn openapi() -> OpenApi {
             let is_open = operation.security.as_deref().is_some_and(|all| all == [SecurityRequirement::default()]);
             if is_open {
                 operation.security = Some(Vec::new());
-            } else {
-                say_which_scope(operation, needed(method, path));
+                continue;
+            }
+            say_which_scope(operation, needed(method, path));
+            if idempotency::is_meant(method, path) {
+                operation.parameters.get_or_insert_default().push(RefOr::T(key()));
             }
         }
     }
@@ -108,6 +114,25 @@ fn operation_id(method: &str, path: &str) -> String {
     let words = path.split('/').filter(|word| !word.is_empty() && !word.starts_with('{'));
     let reads_one = method == "GET" && path.ends_with('}');
     words.chain(reads_one.then_some("read")).collect::<Vec<_>>().join("_")
+}
+
+/// The header that makes a change safe to repeat.
+fn key() -> Parameter {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(KEY_CHARS_MAX))
+        .pattern(Some("^[!-~]+$"));
+    let about = "Makes the change safe to repeat: within 24 hours the same request under the same key gets the same \
+        answer, and nothing is done twice. A key belongs to the user, the method and the path; another body or query string \
+        under it is 422. Successes and refusals by a rule (400, 404, 409) are kept";
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(text))
+        .build()
 }
 
 /// A token is good for everything; for a key the table of scopes decides.
@@ -265,7 +290,7 @@ fn problems(statuses: &[StatusCode]) -> Responses {
 fn shape() -> Responses {
     let faults = ContentBuilder::new().schema(Some(Ref::from_schema_name("HTTPValidationError"))).build();
     let response = ResponseBuilder::new()
-        .description("The shape of the request is wrong, in all the places that are listed; or a problem of the kinds bad_query, interrupted")
+        .description("The shape of the request is wrong, in all the places that are listed; or a problem of the kinds bad_query, interrupted, idempotency_key_reused")
         .content("application/json", faults)
         .content(PROBLEM_TYPE, problem())
         .build();

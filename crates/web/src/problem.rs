@@ -121,6 +121,10 @@ kinds! {
     NOTHING_HELD = "nothing_held" BAD_REQUEST "Nothing is held"
         "Nothing was withdrawn in the interval of the reading, or it was released already.";
     JOB_MOVED = "job_moved" CONFLICT "The job has moved on" "Another process has carried out this part of the job.";
+    KEY_IN_FLIGHT = "idempotency_key_in_flight" CONFLICT "The first request is under way"
+        "A request with this Idempotency-Key has not been answered yet. Try again after a moment to get its answer.";
+    KEY_REUSED = "idempotency_key_reused" UNPROCESSABLE_ENTITY "The key was used for another request"
+        "This user sent another body or query string to the same address under this Idempotency-Key within 24 hours. Take a new key for each change.";
     BAD_QUERY = "bad_query" UNPROCESSABLE_ENTITY "The query breaks a rule"
         "The members of the query are well formed, and do not go together. The detail names the rule.";
     TOO_MUCH = "too_much" BAD_REQUEST "Too much at once" "The answer would be too large. Narrow the request, or page through it.";
@@ -337,6 +341,8 @@ fn of_use(error: &app::Error) -> &'static Kind {
         app::Error::WrongCredentials => &WRONG_CREDENTIALS,
         app::Error::NoToken => &NO_TOKEN,
         app::Error::TooManyAttempts { .. } => &TOO_MANY_ATTEMPTS,
+        app::Error::KeyReused => &KEY_REUSED,
+        app::Error::KeyInFlight => &KEY_IN_FLIGHT,
         app::Error::Busy => &BUSY,
         app::Error::Unavailable => &UNAVAILABLE,
         app::Error::OutcomeUnknown => &OUTCOME_UNKNOWN,

@@ -32,6 +32,9 @@ const METRICS: Needed = Needed::Scope(Scope::Metrics);
 const NEEDED: &[(&str, &str, Needed)] = &[
     ("POST", "/auth/logout", Any),
     ("POST", "/auth/change_password", Session),
+    ("POST", "/auth/api_key/create", Session),
+    ("GET", "/auth/api_key/list", Session),
+    ("DELETE", "/auth/api_key/delete/{id}", Session),
     ("POST", "/user/create", ADMIN),
     ("GET", "/user/{id}", READ),
     ("GET", "/user/me", Any),

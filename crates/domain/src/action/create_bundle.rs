@@ -14,6 +14,7 @@ use crate::{
     ReadingSource, Refusal, State, WattHours, seal,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 /// A bundle as the issuer states it.
@@ -46,7 +47,7 @@ pub struct Stated {
 }
 
 /// The bundle that was made, and what it says of its device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedBundle {
     pub bundle: Bundle,
     pub attributes: CertificateAttributes,

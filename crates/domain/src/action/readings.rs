@@ -12,6 +12,7 @@ use crate::{
     ReadingRefusal, ReadingSource, Refusal, Role, Roles, State,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// The most readings that one sealed event holds.
@@ -25,7 +26,7 @@ pub struct SubmitReadings {
 }
 
 /// What became of a chunk; places count from 0 within it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadingsOutcome {
     /// Rows that were new.
     pub accepted: usize,
@@ -38,7 +39,7 @@ pub struct ReadingsOutcome {
     pub refused: Vec<ReadingsRefused>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadingsRefused {
     pub place: usize,
     pub refusal: ReadingRefusal,

@@ -12,6 +12,7 @@ use crate::{
     WattHours, seal,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// The most bundles that one action names.
@@ -27,7 +28,7 @@ pub struct BundleAction {
 }
 
 /// How much of the selection is acted on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Portion {
     /// Whole bundles.
     Whole,
@@ -72,7 +73,7 @@ pub enum Deed {
 }
 
 /// A bundle that was made or changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleResult {
     pub bundle_id: BundleId,
     pub parent_id: Option<BundleId>,

@@ -103,7 +103,7 @@ struct Message {
 
 /// Sign out
 ///
-/// Revokes the token that the request carries.
+/// Revokes the token that the request carries; an API key that is sent in its place ends too.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "Sign-in",
     responses((status = 200, description = "Signed out", body = Message), ChangeProblems),
@@ -133,7 +133,7 @@ impl Read for PasswordChange {
 
 /// Change one's own password
 ///
-/// Ends all sessions of the user, that of this request included. A wrong old password is 401.
+/// Ends all sessions of the user, that of this request included, and all API keys. A wrong old password is 401.
 #[utoipa::path(
     post, path = "/auth/change_password", tag = "Sign-in",
     request_body = PasswordChange,

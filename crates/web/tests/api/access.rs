@@ -37,6 +37,9 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/auth/login",                          "+ + + + + + + + + + +"),
     ("POST", "/auth/logout",                         "! + + + + + + + + + +"),
     ("POST", "/auth/change_password",                "! + + + + + + + + + +"),
+    ("POST", "/auth/api_key/create",                 "! + + + + + + + + + +"),
+    ("GET", "/auth/api_key/list",                    "! + + + + + + + + + +"),
+    ("DELETE", "/auth/api_key/delete/{id}",          "! ? + ? ? ? ? ? ? ? ?"), // another user's
     ("POST", "/user/create",                         "! x + x x x x x x x x"),
     ("GET", "/user/{id}",                            "! ? + + ? ? + + + ? ?"),
     ("GET", "/user/me",                              "! + + + + + + + + + +"),
@@ -168,6 +171,7 @@ impl World {
         let refused = json!({"source_id": source, "target_id": source, "granular_certificate_bundle_ids": [1]});
         trader.post("/certificate/transfer", &refused).expect(400);
         let member = app.with_user(&[], &[source]);
+        member.post("/auth/api_key/create", &json!({"name": "key", "scopes": ["read"]})).expect(201);
         let actions = administrator.get("/certificate/action/list?action_type=create_device").expect(200).json;
         let action = actions["actions"][0]["id"].as_i64().expect("an id");
         let spare = Spare {
@@ -230,6 +234,7 @@ impl World {
             "/user/update/{id}" | "/organisation/update/{id}" => json!({"name": name}),
             "/user/change_role/{id}" => json!({"roles": ["Auditor"]}),
             "/device/update/{id}" => json!({"device_name": name}),
+            "/auth/api_key/create" => json!({"name": name, "scopes": ["read"]}),
             "/user/create" => json!({"name": name, "primary_contact": name, "roles": ["Auditor"]}),
             "/organisation/create" => json!({"name": name, "business_id": 1, "primary_contact": name}),
             "/account/create" | "/account/update/{id}" => json!({"account_name": name}),

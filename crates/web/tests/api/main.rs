@@ -3,6 +3,7 @@
 mod access;
 mod account;
 mod action;
+mod api_key;
 mod auth;
 mod bad_input;
 mod cancel;
@@ -16,6 +17,7 @@ mod document;
 mod event;
 mod export;
 mod health;
+mod idempotency;
 mod issue;
 mod job;
 mod lineage;

@@ -27,6 +27,7 @@ enum Kind {
     Action,
     Rejected,
     Order,
+    ApiKey,
 }
 
 /// Never given to anything.
@@ -45,7 +46,8 @@ const TOLD: [(&str, &str, &str); 4] = [
 ];
 
 /// Words of the path, longest first, and what an id after them is the id of.
-const PATHS: [(&str, Kind); 11] = [
+const PATHS: [(&str, Kind); 12] = [
+    ("/auth/api_key/", Kind::ApiKey),
     ("/certificate/metadata/", Kind::Metadata),
     ("/certificate/action/rejected/", Kind::Rejected),
     ("/certificate/action/", Kind::Action),
@@ -153,7 +155,9 @@ impl<'w> Maker<'w> {
         let refused = merged(cancel, &json!({"target_id": account, "granular_certificate_bundle_ids": [bundle(1)]}));
         trader.post("/certificate/transfer", &refused).expect(400);
         let rejected = trader.get("/certificate/action/list?status=rejected").expect(200).json;
+        let key = user.post("/auth/api_key/create", &json!({"name": name, "scopes": ["read"]})).expect(201).json;
         BTreeMap::from([
+            (Kind::ApiKey, number(&key["id"])),
             (Kind::User, user.user_id().0),
             (Kind::Organisation, number(&organisation["id"])),
             (Kind::Account, account.0),
