@@ -22,8 +22,8 @@ use utoipa::{IntoResponses, Modify, OpenApi as _};
     info(
         title = "Granary",
         description = "A registry of granular energy certificates.\n\n\
-            Sign in with POST /auth/login and send the token as `Authorization: Bearer …`. Operations list the \
-            scope that an API key in its place needs; this version has no operation that makes keys. Energy is whole Wh, power whole W, \
+            Sign in with POST /auth/login and send the token as `Authorization: Bearer …`. Programs send an API key of POST \
+            /auth/api_key/create in its place: it may do what its owner's roles allow at that moment, as far as its scopes go. Energy is whole Wh, power whole W, \
             times are RFC 3339 in UTC, intervals are half-open. A change answers with `X-Granary-Event`; a read that sends it \
             back never sees an older state. A change with an `Idempotency-Key` can be repeated \
             without being done twice. Errors are problems (RFC 9457), each with a page under /problems; what is wrong \
@@ -60,10 +60,7 @@ impl Modify for Bearers {
         let components = document.components.get_or_insert_default();
         for (name, about) in [
             (TOKEN, "A token of POST /auth/login"),
-            (
-                API_KEY,
-                "An API key with the scope that the operation lists; this version has no operation that makes keys",
-            ),
+            (API_KEY, "An API key of POST /auth/api_key/create; operations list the scope that it needs"),
         ] {
             let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build();
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
