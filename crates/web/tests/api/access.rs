@@ -1,5 +1,6 @@
 //! Who may call what: every operation of the document × every role has an expected outcome. A missing row fails.
 
+mod scopes;
 mod strangers;
 mod tokens;
 

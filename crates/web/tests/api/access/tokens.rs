@@ -4,7 +4,7 @@ use super::World;
 use crate::operations::operations;
 use domain::Role;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::http::Client;
 
 /// Everybody who has no living token, and how that came.
@@ -19,6 +19,16 @@ fn the_dead(world: &World) -> Vec<(&'static str, Client)> {
     let passwords = json!({"old_password": testkit::http::PASSWORD, "new_password": "another password"});
     changed.post("/auth/change_password", &passwords).expect(200);
 
+    let owner = user();
+    let key = || owner.post("/auth/api_key/create", &json!({"name": "key", "scopes": ["read"]})).expect(201).json;
+    let (revoked, forgotten) = (key(), key());
+    let keyed = |key: &Value| owner.with_token(key["api_key"].as_str().expect("the key is shown"));
+    let deleted = owner.send("DELETE", &format!("/auth/api_key/delete/{}", revoked["id"]), "");
+    deleted.expect(200);
+    let (revoked, forgotten) = (keyed(&revoked), keyed(&forgotten));
+    let administrator = world.app.with_user(&[Role::RegistryAdministrator], &[]);
+    administrator.send("DELETE", &format!("/user/delete/{}", owner.user_id()), "").expect(200);
+
     let anonymous = world.app.anonymous();
     let living = user();
     let token = living.token();
@@ -32,6 +42,9 @@ fn the_dead(world: &World) -> Vec<(&'static str, Client)> {
         ("the token of a session that was ended", signed_out),
         ("the token from before a change of password", changed),
         ("a token that has expired", expired),
+        ("the token of a user who was deleted", owner),
+        ("a key that was revoked", revoked),
+        ("a key of a user who was deleted", forgotten),
     ]
 }
 
