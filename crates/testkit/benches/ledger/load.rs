@@ -1,13 +1,14 @@
 //! What is asked of the server: readings, issue, actions, queries.
 
 use crate::server::Server;
-use crate::{DEVICES, YEAR_HOURS};
+use crate::{BUNDLES_AT_ONCE, DEVICES, YEAR_HOURS};
 use db::testing::TestDatabase;
 use domain::action::{NewAccount, NewDevice};
 use domain::{AccountId, Command, Role, Roles};
 use hdrhistogram::Histogram;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -191,6 +192,44 @@ impl Load {
             assert_eq!(found, 720, "a bundle an hour");
         }
         Latencies(latencies)
+    }
+
+    /// From each account but the last, as many bundles as one action may name, whole, to the account behind it. They are
+    /// those of the devices that have a year, which were issued behind the `hourly` others.
+    pub(crate) fn transfers_of_many(&self, hourly: i64, years: i64) -> Latencies {
+        let agent = ureq::Agent::new_with_defaults();
+        let mut latencies = Vec::new();
+        for account in 1..ACCOUNTS {
+            let devices = (1..=years).filter(|n| 1 + (n - 1) % ACCOUNTS == account);
+            let held = devices.flat_map(|n| (1..=YEAR_HOURS).map(move |hour| hourly + (n - 1) * YEAR_HOURS + hour));
+            let bundles: Vec<i64> = held.take(usize::try_from(BUNDLES_AT_ONCE).unwrap()).collect();
+            let body = serde_json::json!({
+                "source_id": account, "target_id": account + 1, "granular_certificate_bundle_ids": bundles,
+            });
+            let asked = Instant::now();
+            let answer = self.post(&agent, "/certificate/transfer", &body);
+            latencies.push(asked.elapsed());
+            let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+            assert_eq!(answer["result"].as_array().map_or(0, Vec::len), bundles.len(), "all of them, whole");
+        }
+        Latencies(latencies)
+    }
+
+    /// Everything, as CSV; the number of its rows.
+    pub(crate) fn export(&self) -> i64 {
+        let bearer = format!("Bearer {}", self.token);
+        let request = ureq::get(format!("{}/certificate/export", self.base)).header("authorization", bearer);
+        let mut answer = request.call().unwrap();
+        let mut reader = answer.body_mut().with_config().limit(u64::MAX).reader();
+        let (mut piece, mut lines) = (vec![0; 1 << 16], 0_usize);
+        loop {
+            let count = reader.read(&mut piece).unwrap();
+            if count == 0 {
+                break;
+            }
+            lines += piece[..count].iter().filter(|byte| **byte == b'\n').count();
+        }
+        i64::try_from(lines).unwrap() - 1
     }
 }
 

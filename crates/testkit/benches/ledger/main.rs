@@ -24,6 +24,8 @@ const CLIENTS: usize = 64;
 const ACTIONS_OF_MANY: usize = 40_000;
 const ACTIONS_OF_ONE: usize = 2_000;
 const QUERIES: usize = 200;
+/// The most bundles that one action names.
+pub const BUNDLES_AT_ONCE: i64 = 10_000;
 
 fn main() {
     // `cargo bench` and `cargo test` pass flags that this does not need.
@@ -89,6 +91,11 @@ fn measure(engine: Engine, bundles: i64, bare: &bare::Bare) -> Vec<Row> {
     say(Row::new("the same, 1 client, median", single, "ms", Goal::most(goal(1.0, 2.0))));
     let queries: Latencies = load.queries(QUERIES, years);
     say(Row::new("query of 720 bundles over HTTP, median", queries.millis(0.5), "ms", Goal::most(goal(3.0, 4.0))));
+    let large = load.transfers_of_many(DEVICES * hours, years);
+    say(Row::new("transfer of 10,000 bundles in one call, median", large.millis(0.5), "ms", Goal::most(500.0)));
+    let started = Instant::now();
+    let exported = load.export();
+    say(Row::new("export of all bundles as CSV over HTTP", rate(exported, started), "rows/s", Goal::least(100e3)));
     say(Row::new("resident memory, after this load", server.resident_mb(), "MB", Goal::most(400.0)));
     drop(server);
 
