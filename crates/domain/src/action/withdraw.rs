@@ -1,7 +1,7 @@
 //! The issuer withdraws what should not have been issued. What left for another registry stays counted here for ever,
-//! unless its export failed.
+//! unless its export failed, which has to be explained.
 //!
-//! Refusals, in order: forbidden; no reason; then the selection's.
+//! Refusals, in order: forbidden; no reason for a failed export; then the selection's.
 
 use super::Outcome;
 use super::selection::Selection;
@@ -15,7 +15,7 @@ pub(super) fn decide(
     export_failed: bool,
 ) -> Result<(Changes, Outcome), Refusal> {
     selection.state.require(actor, Capability::Issue)?;
-    if reason.trim().is_empty() {
+    if export_failed && reason.trim().is_empty() {
         return Err(Refusal::ReasonMissing);
     }
     let step = if export_failed { BundleStep::WithdrawFailedExport } else { BundleStep::Withdraw };

@@ -114,7 +114,8 @@ impl Model {
                 if !self.issues(actor) {
                     return Err("forbidden");
                 }
-                if reason.trim().is_empty() { Err("reason_missing") } else { Ok(()) }
+                let is_needed = !matches!(action.deed, Deed::Withdraw { export_failed: false, .. });
+                if is_needed && reason.trim().is_empty() { Err("reason_missing") } else { Ok(()) }
             }
         }
     }

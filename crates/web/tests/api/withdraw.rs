@@ -57,14 +57,15 @@ fn what_left_for_another_registry_comes_back_only_if_its_export_failed() {
 }
 
 #[test]
-fn withdrawing_needs_the_issuer_and_a_reason() {
+fn withdrawing_needs_the_issuer_and_a_failed_export_a_reason() {
     let market = Market::new(1, 100);
     let bundles = market.bundles(market.source);
     let because = json!({"reason": "a reason"});
     let issuers = [Role::RegistryAdministrator, Role::GcIssuer];
     assert_only(&market, "withdraw", &because, bundles[0], &issuers, true);
     assert_only(&market, "withdraw", &because, bundles[0], &issuers, false);
-    assert_problem(&market.act(&market.issuer, "withdraw", &bundles, &json!({})), 400, "reason_missing");
+    let failed = json!({"export_failed": true});
+    assert_problem(&market.act(&market.issuer, "withdraw", &bundles, &failed), 400, "reason_missing");
     let elsewhere = json!({"reason": "a reason", "source_id": market.target});
     assert_problem(&market.act(&market.issuer, "withdraw", &bundles, &elsewhere), 404, "bundle_missing");
     assert_problem(&market.act(&market.issuer, "withdraw", &[BundleId(9)], &because), 404, "bundle_missing");
@@ -78,6 +79,16 @@ fn withdrawing_needs_the_issuer_and_a_reason() {
         &[("body.reason", "value_error"), ("body.export_failed", "bool_parsing"), ("body.purpose", "extra_forbidden")],
     );
     assert_eq!(market.status(bundles[0]), "Active");
+}
+
+#[test]
+fn no_reason_is_needed_as_the_demonstration_asks_for_none() {
+    let market = Market::new(1, 100);
+    let bundles = market.bundles(market.source);
+    let answer = market.act(&market.issuer, "withdraw", &bundles, &json!({})).expect(202);
+    assert_eq!((market.status(bundles[0]).as_str(), &answer.json["reason"]), ("Withdrawn", &Value::Null));
+    let read = market.issuer.get(&format!("/certificate/action/{}", answer.json["id"])).expect(200).json;
+    assert_eq!((&read["action_type"], &read["reason"]), (&json!("withdraw"), &Value::Null));
 }
 
 #[test]

@@ -279,14 +279,13 @@ fn what_was_reserved_only_leaves_when_its_export_failed() {
 }
 
 #[test]
-fn lock_unlock_and_withdraw_need_a_reason() {
+fn locks_and_failed_exports_need_a_reason() {
     let state = state_with([bundle(1, 100), with_status(bundle(2, 100), BundleStatus::Locked)]);
     for reason in ["", " \t"] {
         let reason = reason.to_owned();
         for deed in [
             Deed::Lock { reason: reason.clone() },
             Deed::Unlock { reason: reason.clone() },
-            Deed::Withdraw { reason: reason.clone(), export_failed: false },
             Deed::Withdraw { reason, export_failed: true },
         ] {
             let command = on_bundles(SELLER, &[], Portion::Whole, deed);
@@ -298,6 +297,7 @@ fn lock_unlock_and_withdraw_need_a_reason() {
         (1, lock(), BundleStatus::Locked),
         (2, unlock(), BundleStatus::Active),
         (1, withdraw(false), BundleStatus::Withdrawn),
+        (1, Deed::Withdraw { reason: String::new(), export_failed: false }, BundleStatus::Withdrawn),
         (2, withdraw(false), BundleStatus::Withdrawn),
     ] {
         for actor in [ISSUER, ADMINISTRATOR] {

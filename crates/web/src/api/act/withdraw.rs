@@ -21,7 +21,7 @@ documented! {
         "source_id": 1, "granular_certificate_bundle_ids": [2], "reason": "the meter was wrong",
     }))]
     WithdrawSchema {
-        /// Why; kept with the action. Without one it is refused.
+        /// Why; kept with the action. A failed export has to have one.
         #[schema(value_type = Option<Text>)]
         reason: Option<String>,
         /// Takes back Reserved bundles, and no others: their export failed. `false` by default.
@@ -31,7 +31,7 @@ documented! {
 
 struct WithdrawAsked {
     selection: Selection,
-    /// Empty if none was given, which the rule refuses.
+    /// Empty if none was given.
     reason: String,
     export_failed: bool,
 }
