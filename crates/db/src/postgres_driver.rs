@@ -159,11 +159,15 @@ fn dialect(sql: &str) -> Cow<'_, str> {
 const BY_KEY: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; \
     SET enable_mergejoin = off; SET enable_material = off; SET jit = off;";
 
+/// The writer asks the same few things again and again, each time for other keys. With the other ways closed there is one
+/// plan for each, and planning it again for each set of keys takes longer than looking them up.
+const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan;";
+
 fn settings(mode: OpenMode) -> String {
     let (lock, read) = (BUSY_TIMEOUT.as_millis(), READ_TIMEOUT.as_millis());
     let common = format!("SET TIME ZONE 'UTC'; SET lock_timeout = {lock};");
     match mode {
-        OpenMode::Writer => format!("{common} {BY_KEY}"),
+        OpenMode::Writer => format!("{common} {BY_KEY} {PLAN_ONCE}"),
         OpenMode::Reader => {
             format!("{common} {BY_KEY} SET default_transaction_read_only = on; SET statement_timeout = {read};")
         }
