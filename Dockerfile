@@ -1,4 +1,4 @@
-# The registry alone: one program, the libraries it is linked to, certificates and time zones; no shell.
+# The registry alone: one program with all its libraries in it, certificates and time zones; no shell.
 #
 #   docker build -t granary .
 #   docker run --rm -p 127.0.0.1:8000:8000 -v granary:/data granary      # on SQLite, in the volume
@@ -18,13 +18,13 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY demo/registry.json demo/profiles.csv demo/
-COPY docker/rootfs.sh docker/
+COPY docker/build.sh docker/rootfs.sh docker/
 
 # The build folder is kept between builds, and is no part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked -p granary \
-    && docker/rootfs.sh target/release/granary /rootfs \
+    program=$(docker/build.sh --release) \
+    && docker/rootfs.sh "$program" /rootfs \
     && mkdir /data
 
 FROM scratch

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Gathers everything that the image of the registry holds into a folder: the program, the libraries that it is linked to,
-# the certificates that it trusts (TLS to PostgreSQL) and the time zones that readings may be in. No shell and no other
-# program. The tests run the program in such a folder, too.
+# Gathers everything that the image of the registry holds into a folder: the program, the certificates that it trusts (TLS
+# to PostgreSQL) and the time zones that readings may be in. No library, no shell and no other program. The tests run the
+# program in such a folder, too.
 #
 #   docker/rootfs.sh PROGRAM FOLDER
 set -eu
@@ -18,6 +18,7 @@ certificates=/etc/ssl/certs/ca-certificates.crt
 zones=/usr/share/zoneinfo
 
 [ -x "$program" ] || fail "$program is not a program"
+case $(ldd "$program" 2>&1) in *.so*) fail "$program needs libraries that are not in it; see docker/build.sh" ;; esac
 [ -s "$certificates" ] || fail "$certificates is not there; install ca-certificates"
 [ -e "$zones/Europe/London" ] || fail "$zones has no time zones; install tzdata"
 
@@ -28,13 +29,5 @@ cp -R "$zones" "$root$zones"
 
 # Names of other machines, such as those of compose.yaml.
 echo "hosts: files dns" >"$root/etc/nsswitch.conf"
-
-# Each library under the path by which the loader looks for it. The kernel's own has none.
-libraries=$(ldd "$program") || fail "ldd cannot tell what $program is linked to"
-case $libraries in *"not found"*) fail "$program is linked to what is not here: $libraries" ;; esac
-for library in $(echo "$libraries" | grep -oE '(^|[[:space:]])/[^[:space:]]+'); do
-    mkdir -p "$root$(dirname "$library")"
-    cp -L "$library" "$root$library"
-done
 
 chmod -R a+rX "$root"

@@ -33,7 +33,7 @@ rust_tests() {
 
 containers() {
     local granary
-    granary=$(scripts/build-debug.sh) && .venv/bin/python scripts/test_containers.py "$granary"
+    granary=$(docker/build.sh) && .venv/bin/python scripts/test_containers.py "$granary"
 }
 
 # On a demonstration of a few days, whose credentials are the notebook's defaults.

@@ -7,7 +7,7 @@
 
 Not tested: the base images, their entry points, and what an engine does itself (networks, volumes, confinement).
 
-    .venv/bin/python scripts/test_containers.py target/debug/granary
+    .venv/bin/python scripts/test_containers.py "$(docker/build.sh)"
 """
 
 import fnmatch
