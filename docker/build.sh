@@ -7,8 +7,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 machine=$(rustc --version --verbose | sed -n 's/^host: //p')
-# Said of a target, the flag leaves alone what runs while building.
-RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked -p granary --target "$machine" "$@" >&2
+# Random bytes come from the kernel's own call: a static program cannot look whether the C library has one, and would want
+# a file, which the image's file system does not have. Said of a target, the flags leave alone what runs while building.
+RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' cargo build --locked -p granary --target "$machine" "$@" >&2
 
 profile=debug
 [ "${1:-}" != --release ] || profile=release
