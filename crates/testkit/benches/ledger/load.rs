@@ -8,7 +8,7 @@ use domain::{AccountId, Command, Role, Roles};
 use hdrhistogram::Histogram;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -220,15 +220,8 @@ impl Load {
         let bearer = format!("Bearer {}", self.token);
         let request = ureq::get(format!("{}/certificate/export", self.base)).header("authorization", bearer);
         let mut answer = request.call().unwrap();
-        let mut reader = answer.body_mut().with_config().limit(u64::MAX).reader();
-        let (mut piece, mut lines) = (vec![0; 1 << 16], 0_usize);
-        loop {
-            let count = reader.read(&mut piece).unwrap();
-            if count == 0 {
-                break;
-            }
-            lines += piece[..count].iter().filter(|byte| **byte == b'\n').count();
-        }
+        let reader = answer.body_mut().with_config().limit(u64::MAX).reader();
+        let lines = BufReader::with_capacity(1 << 16, reader).split(b'\n').count();
         i64::try_from(lines).unwrap() - 1
     }
 }
