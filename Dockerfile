@@ -34,7 +34,7 @@ COPY --from=build /rootfs /
 COPY --from=build --chown=65532:65532 /data /data
 USER 65532:65532
 VOLUME /data
-ENV LISTEN=0.0.0.0:8000 SQLITE_TMPDIR=/data
+ENV LISTEN=0.0.0.0:8000 SQLITE_TMPDIR=/data TMPDIR=/data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["/granary", "healthcheck"]
 ENTRYPOINT ["/granary"]

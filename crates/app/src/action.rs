@@ -289,8 +289,10 @@ fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>) -> store::Res
         let done = result::Done { results: Vec::new(), total: WattHours::ZERO };
         let done = results.remove(&row.id).unwrap_or(done);
         let deed = done_of(&row);
-        // What one's own action did is one's own business wherever it reached.
-        let is_seen = |account: AccountId| sight.is_own(deed) || sight.account(account);
+        // What one's own action did is one's own business wherever it reached; a claim is the beneficiary's, although the
+        // bundles stay where they are.
+        let is_own = sight.is_own(deed) || (row.kind == ActionKind::Claim && sight.action(deed));
+        let is_seen = |account: AccountId| is_own || sight.account(account);
         let close = |result: result::Left| ResultView {
             bundle_id: result.bundle_id,
             parent_id: result.parent_id,

@@ -161,6 +161,8 @@ impl Registry {
     /// issuance ids; [`Error::TooMuch`] above [`QUERY_BUNDLES_MAX`] without a limit.
     pub fn query(&self, caller: &Caller, query: &BundleQuery, fresh: Option<EventNumber>) -> Result<BundlePage, Error> {
         let now = self.now();
+        // A split parent is no bundle that anybody holds, whatever is asked for.
+        let is_of_none = query.status == Some(BundleStatus::Split);
         let period = query.period.checked(now, self.settings().query_period_days_max, query.issuance_ids.is_some())?;
         let filter = BundleFilter {
             account: Some(query.account),
@@ -179,6 +181,9 @@ impl Registry {
         let found = self.read(fresh, |connection| {
             if !may_read(connection, caller, query.account)? {
                 return Ok(None);
+            }
+            if is_of_none {
+                return Ok(Some((Vec::new(), false, query.after.is_none().then_some(WattHours::ZERO), None)));
             }
             let mut bundles = store::bundle::find(connection, &filter, now, query.after, limit)?;
             let has_more = bundles.len() > most;

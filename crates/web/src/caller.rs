@@ -3,7 +3,7 @@
 use crate::body::whole;
 use crate::json::{Fault, Fields, Place, Value, boolean, id};
 use crate::limits::TOKEN_CHARS_MAX;
-use crate::{App, Error, scopes};
+use crate::{App, Error, openapi, scopes};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
@@ -36,8 +36,20 @@ impl FromRequestParts<App> for Caller {
         if let Some(given) = caller.scopes {
             scopes::check(given, &parts.method, parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str))?;
         }
+        check_parameters(parts)?;
         Ok(Self(caller))
     }
+}
+
+/// An operation that knows no parameters gets none, so that one that is misplaced never turns into a default. Those that
+/// know some read them with all their faults at once.
+fn check_parameters(parts: &Parts) -> Result<(), Error> {
+    let Some(query) = parts.uri.query().filter(|query| !query.is_empty()) else { return Ok(()) };
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if !openapi::has_parameters(&parts.method, path) {
+        Fields::of_form("query", query.as_bytes()).finish()?;
+    }
+    Ok(())
 }
 
 async fn recognised(parts: &Parts, app: &App) -> Result<app::Caller, Error> {

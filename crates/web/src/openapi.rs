@@ -5,8 +5,9 @@ use crate::json::Fault;
 use crate::problem::{Faults, KINDS, Problem};
 use crate::scopes::{Needed, needed};
 use app::KEY_CHARS_MAX;
-use axum::http::StatusCode;
-use std::collections::BTreeMap;
+use axum::http::{Method, StatusCode};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -91,6 +92,27 @@ pub fn openapi() -> OpenApi {
         }
     }
     document
+}
+
+/// Whether an operation of the document knows parameters of the query string.
+pub(crate) fn has_parameters(method: &Method, path: &str) -> bool {
+    static KNOWN: LazyLock<HashSet<(&'static str, String)>> = LazyLock::new(|| {
+        let mut document = crate::api::routes().into_openapi();
+        let mut known = HashSet::new();
+        for (path, item) in &mut document.paths.paths {
+            for (method, operation) in operations(item) {
+                let is_in_query = |parameter: &RefOr<Parameter>| match parameter {
+                    RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
+                    RefOr::Ref(_) => false,
+                };
+                if operation.parameters.iter().flatten().any(is_in_query) {
+                    known.insert((method, path.clone()));
+                }
+            }
+        }
+        known
+    });
+    KNOWN.iter().any(|(of, known)| *of == method.as_str() && known == path)
 }
 
 fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {

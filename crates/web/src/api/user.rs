@@ -150,7 +150,7 @@ impl From<UserView> for UserBody {
 
 /// Create a user
 ///
-/// For the Registry Administrator.
+/// For the Registry Administrator. An API key sets no password; a user without one cannot sign in until they get one.
 #[utoipa::path(
     post, path = "/user/create", tag = "Users", request_body = UserCreate,
     responses(
@@ -164,6 +164,7 @@ async fn create(
     Caller(caller): Caller,
     Asked(asked): Asked<UserCreate>,
 ) -> Result<Changed<UserBody>, Error> {
+    sets_no_password_with_a_key(&caller, asked.password.as_deref())?;
     // Only of those who may: hashing takes a while, and the refusal comes from the rule.
     let password = asked.password.filter(|_| caller.may(Capability::ManageUsers));
     let password_hash = match password {
@@ -323,6 +324,7 @@ impl Read for UserAsked {
 ///
 /// Everybody changes their own name, sign-in name and organisation; the Registry Administrator changes anybody's, and the
 /// accounts they belong to and their password too. One's own password is changed with `POST /auth/change_password`.
+/// An API key sets no password.
 #[utoipa::path(
     patch, path = "/user/update/{id}", tag = "Users", request_body = UserUpdate,
     params(("id" = i64, Path, description = "The user's id", minimum = 1)),
@@ -338,6 +340,7 @@ async fn update(
     PathId(id): PathId,
     Asked(asked): Asked<UserAsked>,
 ) -> Result<Changed<UserBody>, Error> {
+    sets_no_password_with_a_key(&caller, asked.password.as_deref())?;
     let kept = serde_json::json!({
         "user_id": id, "account_ids": asked.account_ids, "has_password": asked.password.is_some(),
     });
@@ -441,4 +444,9 @@ async fn change(
     let (id, fresh) = (UserId(id), Some(carried.event));
     let view = app.blocking(move |registry| registry.user(&caller, id, fresh)).await?;
     Ok(Changed { status: StatusCode::OK, event: carried.event, body: view.into() })
+}
+
+/// A password is worth a session, and a session has no scopes: no key may set one.
+fn sets_no_password_with_a_key(caller: &app::Caller, password: Option<&str>) -> Result<(), Error> {
+    if caller.scopes.is_some() && password.is_some() { Err(Error::SessionNeeded) } else { Ok(()) }
 }

@@ -95,6 +95,23 @@ fn a_key_may_do_what_its_scopes_and_its_owners_roles_both_allow() {
 }
 
 #[test]
+fn no_key_sets_a_password_which_would_be_worth_a_session() {
+    let app = app();
+    let administrator = app.with_user(&[Role::RegistryAdministrator], &[]);
+    let program = keyed(&administrator, &["admin"]);
+    let path = format!("/user/update/{}", administrator.user_id().0);
+    assert_problem(&program.patch(&path, &json!({"password": "another password"})), 403, "session_needed");
+    let mut new =
+        json!({"name": "A", "primary_contact": "a@example.org", "roles": ["Auditor"], "password": "a password"});
+    assert_problem(&program.post("/user/create", &new), 403, "session_needed");
+    new.as_object_mut().unwrap().remove("password");
+    let made = program.post("/user/create", &new).expect(201).json;
+    program.patch(&format!("/user/update/{}", made["id"]), &json!({"name": "B"})).expect(200);
+    // Still good: nothing was revoked.
+    administrator.patch(&format!("/user/update/{}", made["id"]), &json!({"password": "a password"})).expect(200);
+}
+
+#[test]
 fn no_key_makes_keys_or_changes_a_password_and_no_scope_is_told_of_to_a_stranger() {
     let app = app();
     let somebody = app.with_user(&[Role::RegistryAdministrator], &[]);

@@ -33,6 +33,9 @@ fn with_a_beneficiary_account_only_its_users_claim() {
     // It stays in the account that cancelled it.
     let answer = market.act(&buyer, "claim", &bundles, &json!({})).expect(202);
     assert_eq!(answer.json["result"][0]["account_id"], json!(market.source));
+    // And they can look up later what was answered.
+    let action = buyer.get(&format!("/certificate/action/{}", answer.json["id"])).expect(200).json;
+    assert_eq!(action["result"], answer.json["result"]);
     assert_problem(&market.act(&buyer, "claim", &bundles, &json!({})), 400, "wrong_state");
 }
 

@@ -113,6 +113,9 @@ fn the_query_is_echoed_and_split_parents_never_appear() {
     let left = &answer["granular_certificate_bundles"];
     assert_eq!((left.as_array().unwrap().len(), &left[0]["parent_id"]), (1, &json!(parent[0])));
     assert_eq!(left[0]["certificate_bundle_id_range_start"], 41);
+    let parents = query(&market, &json!({"certificate_bundle_status": "Bundle Split"})).expect(202).json;
+    let (shown, volume) = (&parents["granular_certificate_bundles"], &parents["total_certificate_volume"]);
+    assert_eq!((shown, volume), (&json!([]), &json!(0)));
 }
 
 #[test]
