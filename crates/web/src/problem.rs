@@ -194,6 +194,7 @@ impl From<Refusal> for Error {
 #[derive(Serialize, ToSchema)]
 #[schema(as = HTTPValidationError)]
 pub(crate) struct Faults {
+    /// Every fault, up to 100 of them.
     pub detail: Vec<Fault>,
 }
 
@@ -208,6 +209,7 @@ pub(crate) struct Problem {
     /// The kind of problem, for ever the same; a page that explains it.
     #[schema(example = "/problems/not_enough")]
     pub r#type: String,
+    /// The kind of problem, for people.
     pub title: &'static str,
     /// The status of the answer.
     pub status: u16,

@@ -46,6 +46,7 @@ struct AccountCreate {
     /// The accounts that may send to it; nobody by default.
     #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     account_whitelist: Option<Vec<i64>>,
+    /// The organisation behind it; none by default.
     #[schema(minimum = 1)]
     organisation_id: Option<i64>,
 }
@@ -64,14 +65,20 @@ impl Read for AccountCreate {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Account)]
 pub(super) struct AccountBody {
+    /// Its number, given by the registry.
     #[schema(example = 3)]
     id: i64,
+    /// Unique among those that are not deleted.
     account_name: String,
+    /// The organisation behind it; `null` if none is stated.
     organisation_id: Option<i64>,
+    /// The users who belong to it.
     user_ids: Vec<i64>,
     /// The accounts that may send to this one.
     account_whitelist: Vec<i64>,
+    /// When it was made.
     created_at: At,
+    /// `true` once it was deleted.
     is_deleted: bool,
 }
 
@@ -151,6 +158,7 @@ async fn read_account(
 /// Accounts, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct Accounts {
+    /// The accounts of this page.
     accounts: Vec<AccountBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -279,11 +287,13 @@ async fn change(
 
 /// Which accounts to add to a whitelist and which to take off it.
 #[derive(Serialize, ToSchema)]
-#[schema(as = WhitelistUpdate)]
+#[schema(as = WhitelistUpdate, example = json!({"add_to_whitelist": [3], "remove_from_whitelist": [4]}))]
 #[serde(deny_unknown_fields)]
 struct WhitelistBody {
+    /// Accounts that may send to this one from now on; none by default.
     #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     add_to_whitelist: Option<Vec<i64>>,
+    /// Accounts that may no longer send to this one; none by default.
     #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     remove_from_whitelist: Option<Vec<i64>>,
 }

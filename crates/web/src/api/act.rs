@@ -124,14 +124,22 @@ impl Selection {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActionAsked)]
 struct ActionAsked {
+    /// The account that holds the bundles.
     source_id: i64,
+    /// The account that they go to: of a transfer, and of a correction of the account; else `null`.
     target_id: Option<i64>,
+    /// The bundles that were selected.
     granular_certificate_bundle_ids: Vec<i64>,
+    /// Wh in total, as asked; `null` if no quantity was given.
     certificate_quantity: Option<u64>,
+    /// Share of each bundle, above 0 and at most 1, as asked; `null` if none was given.
     #[schema(value_type = Option<f64>)]
     certificate_bundle_percentage: Option<Share>,
+    /// For whom a cancellation is, as asked; `null` if that was left out.
     beneficiary: Option<String>,
+    /// The account whose users may read and claim what is cancelled; `null` if none was named.
     beneficiary_account_id: Option<i64>,
+    /// What a cancellation is for; `null` if it was left out.
     purpose: Option<String>,
     /// Where reserved bundles are to go.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +147,7 @@ struct ActionAsked {
     /// Why the issuer did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Of a withdrawal only: whether it takes back Reserved bundles, whose export failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     export_failed: Option<bool>,
     /// The state that the issuer corrected to.
@@ -151,15 +160,20 @@ struct ActionAsked {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Action)]
 struct ActionBody {
-    /// `null` in a dry run.
+    /// Its number in the ledger; `null` in a dry run.
     id: Option<i64>,
+    /// The kind of action.
     #[schema(example = "transfer")]
     action_type: &'static str,
+    /// Who asked for it.
     user_id: i64,
     #[serde(flatten)]
     asked: ActionAsked,
+    /// When it was asked for.
     action_request_datetime: At,
+    /// When it was carried out.
     action_completed_datetime: At,
+    /// `accepted`.
     #[schema(pattern = "^accepted$")]
     action_response_status: &'static str,
     /// Every bundle that was made or changed.
@@ -174,14 +188,18 @@ struct ActionBody {
 struct ResultBody {
     /// `null` where a dry run would make a bundle.
     bundle_id: Option<i64>,
-    /// The bundle it was split from.
+    /// The bundle it was split from; `null` if it was issued.
     parent_id: Option<i64>,
+    /// Its first certificate, included; numbered per device from 1, each of 1 Wh.
     range_start: u64,
+    /// Its last certificate, included.
     range_end: u64,
-    /// Wh.
+    /// What it holds, in Wh.
     quantity: u64,
+    /// Its state afterwards.
     #[schema(value_type = BundleStatusWord)]
     status: BundleStatus,
+    /// The account that holds it afterwards.
     account_id: i64,
 }
 

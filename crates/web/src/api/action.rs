@@ -50,41 +50,51 @@ struct ActionBody {
     id: Option<i64>,
     /// The number of a rejected action, for GET /certificate/action/rejected/{id}.
     rejected_id: Option<i64>,
+    /// The kind of action.
     #[schema(value_type = String, example = "transfer")]
     action_type: ActionKind,
     /// Who asked, 0 for the operator at the machine; `null` where that is not the caller's business.
     user_id: Option<i64>,
+    /// The account that it started from; `null` if it has none.
     source_id: Option<i64>,
+    /// The account that bundles were to go to; `null` if none was named.
     target_id: Option<i64>,
     /// As asked.
     granular_certificate_bundle_ids: Vec<i64>,
-    /// Wh, as asked.
+    /// Wh in total, as asked; `null` if no quantity was given.
     certificate_quantity: Option<u64>,
-    /// As asked.
+    /// Share of each bundle, above 0 and at most 1, as asked; `null` if none was given.
     #[schema(value_type = Option<f64>)]
     certificate_bundle_percentage: Option<Value>,
+    /// For whom a cancellation is, as asked; `null` if that was left out.
     beneficiary: Option<String>,
+    /// The account whose users may read and claim what is cancelled; `null` if none was named.
     beneficiary_account_id: Option<i64>,
+    /// What a cancellation is for; `null` if it was left out.
     purpose: Option<String>,
-    /// Where reserved bundles are to go.
+    /// Where reserved bundles are to go; `null` if that was left out.
     target_registry: Option<String>,
-    /// Why the issuer did it.
+    /// Why the issuer did it; `null` if no reason was given.
     reason: Option<String>,
+    /// Of a withdrawal: whether it takes back Reserved bundles, whose export failed; else `null`.
     export_failed: Option<bool>,
-    /// The state that the issuer corrected to.
+    /// The state that the issuer corrected to; `null` if there is none.
     #[schema(value_type = Option<BundleStatusWord>)]
     certificate_bundle_status: Option<String>,
+    /// When it was asked for.
     action_request_datetime: At,
+    /// When it was carried out or rejected.
     action_completed_datetime: At,
     action_response_status: StatusWord,
-    /// Why it was rejected: the problem that was answered.
+    /// Why it was rejected: the problem that was answered. `null` if it was accepted.
     rejection: Option<Problem>,
-    /// The events that it is in the log, from first to last.
+    /// The first of its events in the log; `null` for a rejected action, which has none.
     first_event: Option<i64>,
+    /// The last of its events; `null` for a rejected action.
     last_event: Option<i64>,
     /// Every bundle that was made or changed, as the action left it.
     result: Vec<ResultBody>,
-    /// Wh that were acted on, without remainders.
+    /// Wh that were acted on, without remainders; 0 for a rejected action.
     total_quantity: u64,
 }
 
@@ -92,16 +102,20 @@ struct ActionBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = PastResult)]
 struct ResultBody {
+    /// The bundle's number.
     bundle_id: i64,
-    /// The bundle it was split from.
+    /// The bundle it was split from; `null` if it was issued.
     parent_id: Option<i64>,
+    /// Its first certificate, included; numbered per device from 1, each of 1 Wh.
     range_start: u64,
+    /// Its last certificate, included.
     range_end: u64,
-    /// Wh.
+    /// What it holds, in Wh.
     quantity: u64,
     /// `null` where it was then held elsewhere, and that is not the caller's business.
     #[schema(value_type = Option<BundleStatusWord>)]
     status: Option<BundleStatus>,
+    /// The account that held it then; `null` as `status` is.
     account_id: Option<i64>,
 }
 
@@ -207,6 +221,7 @@ impl From<AnyAction> for ActionBody {
 /// Actions, the newest first.
 #[derive(Serialize, ToSchema)]
 struct Actions {
+    /// The actions of this page.
     actions: Vec<ActionBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,

@@ -75,14 +75,20 @@ impl Read for ApiKeyCreate {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKey)]
 struct ApiKeyBody {
+    /// The key's number.
     id: i64,
     /// Whose it is: what it may do is what this user's roles allow, as far as its scopes go.
     user_id: i64,
+    /// For people, to tell keys apart.
     name: String,
+    /// What it is good for.
     #[schema(value_type = Vec<ScopeWord>)]
     scopes: Vec<&'static str>,
+    /// When it was made.
     created_at: At,
+    /// From then on it is good for nothing.
     expires_at: At,
+    /// `true` once it was deleted, and is good for nothing.
     is_deleted: bool,
 }
 
@@ -113,6 +119,7 @@ struct ApiKeyCreated {
 /// API keys, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct ApiKeys {
+    /// The keys of this page.
     api_keys: Vec<ApiKeyBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,

@@ -29,16 +29,19 @@ struct SignIn {
     /// The user's `primary_contact`.
     #[schema(value_type = Text)]
     username: String,
+    /// The user's password.
     #[schema(format = Password, min_length = 1, max_length = 200)]
     password: String,
     /// `password`, if given.
     #[schema(pattern = "^password$", nullable = false)]
     grant_type: Option<String>,
-    /// Passed over, as are the two below.
+    /// A member of OAuth2; passed over.
     #[schema(nullable = false)]
     scope: Option<String>,
+    /// A member of OAuth2; passed over.
     #[schema(nullable = false)]
     client_id: Option<String>,
+    /// A member of OAuth2; passed over.
     #[schema(nullable = false)]
     client_secret: Option<String>,
 }
@@ -66,7 +69,9 @@ struct Granted {
     /// `bearer`.
     #[schema(pattern = "^bearer$")]
     token_type: &'static str,
+    /// Who signed in.
     user_id: i64,
+    /// From then on the token is good for nothing.
     expires_at: At,
 }
 
@@ -98,6 +103,7 @@ async fn login(State(app): State<App>, request: Request) -> Result<Json<Granted>
 /// What was done, as a sentence.
 #[derive(Serialize, ToSchema)]
 struct Message {
+    /// What was done.
     message: &'static str,
 }
 
@@ -115,10 +121,13 @@ async fn logout(State(app): State<App>, Caller(caller): Caller) -> Result<Json<M
 
 /// The old password and the new one.
 #[derive(ToSchema)]
+#[schema(example = json!({"old_password": "an-Old-Secret-1", "new_password": "a-New-Secret-2"}))]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
+    /// The password until now.
     #[schema(format = Password, min_length = 1, max_length = 200)]
     old_password: String,
+    /// The password from now on, of 8 to 200 characters.
     #[schema(format = Password, min_length = 8, max_length = 200)]
     new_password: String,
 }

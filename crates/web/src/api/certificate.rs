@@ -39,22 +39,31 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     "issue_market_zone": "GB", "issuance_purpose": "disclosure",
 }))]
 struct MetadataCreate {
+    /// The country that the certificates are issued in.
     #[schema(value_type = Text)]
     country_of_issuance: String,
+    /// The grid that the devices are connected to.
     #[schema(value_type = Text)]
     connected_grid_identification: String,
+    /// Who issues the certificates.
     #[schema(value_type = Text)]
     issuing_body: String,
+    /// The market zone that they are issued in.
     #[schema(value_type = Text)]
     issue_market_zone: String,
+    /// Their legal status; `null` if it is not stated.
     #[schema(value_type = Option<Text>)]
     legal_status: Option<String>,
+    /// What they are issued for; `null` if it is not stated.
     #[schema(value_type = Option<Text>)]
     issuance_purpose: Option<String>,
+    /// The support that the energy received; `null` if it is not stated.
     #[schema(value_type = Option<Text>)]
     support_received: Option<String>,
+    /// The quality scheme that they follow; `null` if it is not stated.
     #[schema(value_type = Option<Text>)]
     quality_scheme_reference: Option<String>,
+    /// Their dissemination level, in the issuing body's words; `null` if it is not stated.
     #[schema(value_type = Option<Text>)]
     dissemination_level: Option<String>,
 }
@@ -104,11 +113,14 @@ impl From<MetadataDescription> for MetadataCreate {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Metadata)]
 struct MetadataBody {
+    /// Its number, given by the registry.
     #[schema(example = 1)]
     id: i64,
     #[serde(flatten)]
     about: MetadataCreate,
+    /// When it was made.
     created_at: At,
+    /// Always `false`: it is never deleted.
     is_deleted: bool,
 }
 
@@ -161,8 +173,9 @@ async fn create_metadata(
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetadataList)]
 struct MetadataPage {
+    /// The metadata of this page.
     metadata: Vec<MetadataBody>,
-    /// `null` at the end.
+    /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
 }
 
@@ -223,6 +236,7 @@ pub(super) enum BundleStatusWord {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Bundle)]
 pub(super) struct BundleBody {
+    /// Its number, given by the registry.
     #[schema(example = 100)]
     id: i64,
     /// Shared by all bundles of one device, carrier and interval.
@@ -232,38 +246,53 @@ pub(super) struct BundleBody {
     hash: String,
     #[schema(value_type = BundleStatusWord)]
     certificate_bundle_status: BundleStatus,
+    /// The account that holds it.
     account_id: i64,
+    /// The issuance metadata that it was issued under.
     metadata_id: i64,
-    /// The first and the last certificate, both included; numbered per device from 1.
+    /// Its first certificate, included; numbered per device from 1, each of 1 Wh.
     certificate_bundle_id_range_start: u64,
+    /// Its last certificate, included.
     certificate_bundle_id_range_end: u64,
-    /// Certificates, and Wh.
+    /// How many certificates it holds, which is how many Wh.
     bundle_quantity: u64,
-    /// Once cancelled.
+    /// For whom it was cancelled, as it is shown; `null` until it is.
     beneficiary: Option<String>,
+    /// The account whose users may read and claim it once it is cancelled; `null` if none was named.
     beneficiary_account_id: Option<i64>,
     energy_carrier: EnergyCarrierName,
     #[schema(value_type = EnergySourceWord)]
     energy_source: EnergySource,
-    /// Wh of one certificate.
+    /// Wh of one certificate: always 1.
     face_value: u8,
+    /// Whether it was issued after a conversion to another carrier: always `false` in this version.
     issuance_post_energy_carrier_conversion: bool,
+    /// Not stated by this version: always `null`.
     emissions_factor_production_device: Option<u64>,
+    /// Not stated by this version: always `null`.
     emissions_factor_source: Option<String>,
+    /// The device that made the energy.
     device_id: i64,
+    /// When the interval of production begins, included.
     production_starting_interval: At,
-    /// Not included.
+    /// When the interval of production ends, not included.
     production_ending_interval: At,
+    /// When it was issued.
     issuance_datestamp: At,
+    /// From then on it can no longer be transferred or cancelled.
     expiry_datestamp: At,
     /// EnergyTag's configuration under which it was issued.
     registry_configuration: u8,
+    /// Whether the device was storage at issue.
     is_storage: bool,
+    /// Not stated by this version: always `null`.
     sdr_allocation_id: Option<i64>,
+    /// Not stated by this version: always `null`.
     storage_efficiency_factor: Option<u64>,
-    /// The bundle it was split from.
+    /// The bundle it was split from; `null` if it was issued.
     parent_id: Option<i64>,
     created_at: At,
+    /// Always `false`: it is never deleted.
     is_deleted: bool,
 }
 
@@ -335,17 +364,23 @@ impl From<&BundleView> for BundleBody {
 struct CertificateBody {
     #[serde(flatten)]
     bundle: BundleBody,
-    /// Why it was cancelled.
+    /// Why it was cancelled; `null` until it is, and if no purpose was given.
     purpose: Option<String>,
+    /// What the device was called at issue.
     device_name: String,
+    /// The grid that the device was connected to at issue.
     grid: String,
+    /// The kind of plant, as free text.
     technology_type: String,
+    /// When the device went into operation.
     operational_date: At,
-    /// W.
+    /// The most the device could deliver at issue, in W.
     capacity: u64,
-    /// W.
+    /// The most the device could draw at issue, in W.
     peak_demand: u64,
+    /// Where the device stood at issue.
     location: String,
+    /// The meter behind the readings; `null` if none was stated.
     meter_data_id: Option<String>,
     #[serde(flatten)]
     metadata: MetadataCreate,

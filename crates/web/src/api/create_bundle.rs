@@ -44,48 +44,60 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }))]
 #[serde(deny_unknown_fields)]
 struct CreateBundleAsked {
+    /// The issuance metadata to issue it under.
     #[schema(minimum = 1)]
     metadata_id: i64,
     /// An approved production device.
     #[schema(minimum = 1)]
     device_id: i64,
+    /// When the interval of production begins, included.
     production_starting_interval: At,
     /// Not included; at most an hour after the start.
     production_ending_interval: At,
     /// Wh: all that can be issued for the interval. Where it has no reading, this becomes it.
     #[schema(minimum = 1, maximum = 9_000_000_000_000_000_i64)]
     bundle_quantity: u64,
+    /// If stated, that of the device, electricity and the start of the interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     issuance_id: Option<String>,
+    /// If stated, the hash that the bundle gets; hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     hash: Option<String>,
+    /// If stated, the state that it is born in: Active, or Expired where its time is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BundleStatusWord>)]
     certificate_bundle_status: Option<BundleStatus>,
-    /// That of the device.
+    /// If stated, the account of the device, to which the bundle goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     account_id: Option<i64>,
+    /// If stated, the first certificate that the bundle gets, included; numbered per device from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     certificate_bundle_id_range_start: Option<u64>,
+    /// If stated, the last certificate that the bundle gets, included.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     certificate_bundle_id_range_end: Option<u64>,
+    /// If stated, `electricity`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<EnergyCarrierName>)]
     energy_carrier: Option<EnergyCarrier>,
+    /// If stated, that of the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<EnergySourceWord>)]
     energy_source: Option<EnergySource>,
-    /// 1 Wh.
+    /// If stated, 1: Wh of one certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     face_value: Option<u64>,
+    /// If stated, `false`: nothing is converted before issue.
     #[serde(skip_serializing_if = "Option::is_none")]
     issuance_post_energy_carrier_conversion: Option<bool>,
+    /// If stated, when the bundle expires by the registry's rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry_datestamp: Option<At>,
+    /// If stated, `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     is_storage: Option<bool>,
     #[serde(skip)]

@@ -71,6 +71,7 @@ pub(super) enum DeviceTypeWord {
 }))]
 #[serde(deny_unknown_fields)]
 struct DeviceCreate {
+    /// What it is called.
     #[schema(value_type = Text)]
     device_name: String,
     /// The grid it is connected to.
@@ -78,6 +79,7 @@ struct DeviceCreate {
     grid: String,
     #[schema(value_type = EnergySourceWord)]
     energy_source: EnergySource,
+    /// The kind of plant, as free text.
     #[schema(value_type = Text)]
     technology_type: String,
     /// Nothing is issued for times before it.
@@ -88,8 +90,10 @@ struct DeviceCreate {
     /// The most it can draw, in W.
     #[schema(example = 10_000, maximum = 1_000_000_000_000_i64)]
     peak_demand: u64,
+    /// Where it stands.
     #[schema(value_type = Text)]
     location: String,
+    /// Whether it is storage; must agree with `device_type`.
     is_storage: bool,
     /// The account that certificates of the device are issued to.
     #[schema(minimum = 1)]
@@ -146,29 +150,40 @@ impl Read for DeviceCreate {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Device)]
 pub(super) struct DeviceBody {
+    /// Its number, given by the registry.
     #[schema(example = 12)]
     id: i64,
+    /// What it is called.
     device_name: String,
+    /// The grid it is connected to.
     grid: String,
     #[schema(value_type = EnergySourceWord)]
     energy_source: EnergySource,
+    /// The kind of plant, as free text.
     technology_type: String,
+    /// Nothing is issued for times before it.
     operational_date: At,
-    /// W.
+    /// The most it can deliver, in W.
     capacity: u64,
-    /// W.
+    /// The most it can draw, in W.
     peak_demand: u64,
+    /// Where it stands.
     location: String,
+    /// Whether its `device_type` is `storage`.
     is_storage: bool,
+    /// The account that certificates of the device are issued to.
     account_id: i64,
+    /// The meter behind the readings; `null` if none is stated.
     meter_data_id: Option<String>,
     #[schema(value_type = DeviceTypeWord)]
     device_type: DeviceKind,
     /// Certificates are issued for approved devices only.
     is_approved: bool,
-    /// GROSS or NET, fixed by the first reading.
+    /// GROSS or NET, fixed by the first reading; `null` until then.
     gross_net_indicator: Option<&'static str>,
+    /// When it was made.
     created_at: At,
+    /// `true` once it was deleted.
     is_deleted: bool,
 }
 
@@ -293,6 +308,7 @@ async fn approve(
 /// Devices, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct Devices {
+    /// The devices of this page.
     devices: Vec<DeviceBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -306,10 +322,13 @@ struct DeviceParams {
     /// Of this account.
     #[param(minimum = 1)]
     account_id: Option<i64>,
+    /// Only those that make energy from this.
     #[param(value_type = Option<EnergySourceWord>)]
     energy_source: Option<EnergySource>,
+    /// Only those that do this.
     #[param(value_type = Option<DeviceTypeWord>)]
     device_type: Option<DeviceKind>,
+    /// Only those that are approved, or only those that are not.
     is_approved: Option<bool>,
 }
 
@@ -354,22 +373,26 @@ async fn list(
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documents what DeviceAsked reads")]
 struct DeviceUpdate {
+    /// What it is called.
     #[schema(value_type = Option<Text>)]
     device_name: Option<String>,
+    /// The grid it is connected to.
     #[schema(value_type = Option<Text>)]
     grid: Option<String>,
     #[schema(value_type = Option<EnergySourceWord>)]
     energy_source: Option<EnergySource>,
+    /// The kind of plant, as free text.
     #[schema(value_type = Option<Text>)]
     technology_type: Option<String>,
     /// Not later, once readings were accepted of it.
     operational_date: Option<At>,
-    /// W.
+    /// The most it can deliver, in W.
     #[schema(maximum = 1_000_000_000_000_i64)]
     capacity: Option<u64>,
-    /// W.
+    /// The most it can draw, in W.
     #[schema(maximum = 1_000_000_000_000_i64)]
     peak_demand: Option<u64>,
+    /// Where it stands.
     #[schema(value_type = Option<Text>)]
     location: Option<String>,
     /// As `device_type`.

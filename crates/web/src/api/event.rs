@@ -60,9 +60,11 @@ pub(super) struct EventBody {
     /// Its place in the log: from 1, without gaps.
     #[schema(example = 17)]
     number: i64,
+    /// When it was recorded.
     recorded_at: At,
     #[schema(value_type = EntityWord)]
     entity_name: Entity,
+    /// Which one it is about.
     entity_id: i64,
     #[schema(value_type = EventTypeWord)]
     event_type: EventType,
@@ -79,6 +81,7 @@ pub(super) struct EventBody {
     leaf: String,
     /// The action that it is part of; `null` where that is not the caller's business.
     action_id: Option<i64>,
+    /// The kind of action that it is part of.
     #[schema(value_type = String, example = "transfer")]
     action_type: ActionKind,
     /// The user who did it, 0 for the operator at the machine; `null` where that is not the caller's business.
@@ -141,6 +144,7 @@ fn reading_of(reading: &ReadingField) -> Value {
 /// Events in the order of their numbers.
 #[derive(Serialize, ToSchema)]
 struct Events {
+    /// The events of this page.
     events: Vec<EventBody>,
     /// Where the next page begins; `null` at the end. Later events are found with `after`, the number of the last one.
     next_cursor: Option<String>,

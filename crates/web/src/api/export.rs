@@ -30,15 +30,19 @@ struct ExportParameters {
     /// The account. Only those who may read everything may leave it out: then the bundles of all accounts are exported.
     #[param(minimum = 1)]
     source_id: Option<i64>,
+    /// Only bundles of this device.
     #[param(minimum = 1)]
     device_id: Option<i64>,
+    /// Only bundles made from this.
     #[param(inline)]
     energy_source: Option<EnergySourceWord>,
-    /// Bundles whose production lies wholly inside the period, which may be of any length.
+    /// Only bundles whose production lies wholly inside the period that begins here, which may be of any length.
     #[param(inline)]
     certificate_period_start: Option<At>,
+    /// Only bundles whose production lies wholly inside the period that ends here.
     #[param(inline)]
     certificate_period_end: Option<At>,
+    /// Only bundles in this state.
     #[param(inline)]
     certificate_bundle_status: Option<BundleStatusWord>,
     /// `csv` by default.

@@ -16,6 +16,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Live)]
 struct Live {
+    /// `live`.
     #[schema(pattern = "^live$")]
     status: &'static str,
 }
@@ -23,6 +24,7 @@ struct Live {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ready)]
 struct Ready {
+    /// `ready`.
     #[schema(pattern = "^ready$")]
     status: &'static str,
     /// The number of the last event.

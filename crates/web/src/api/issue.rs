@@ -51,6 +51,7 @@ impl Source {
 }))]
 #[serde(deny_unknown_fields)]
 struct IssueAsked {
+    /// The issuance metadata to issue under.
     #[schema(minimum = 1)]
     metadata_id: i64,
     /// For readings that start at or after this …

@@ -25,11 +25,14 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 pub(super) struct JobBody {
     /// `null` for a dry run, which leaves no job.
     id: Option<i64>,
+    /// What it does.
     kind: JobKindWord,
+    /// Who started it.
     user_id: i64,
     state: JobStateWord,
-    /// Readings looked at, of those counted at the start; a submission does not know its total.
+    /// Readings looked at so far.
     done: u64,
+    /// Readings to look at, as counted at the start; 0 if that is not known, as of a submission.
     total: u64,
     /// Bundles made.
     issued: u64,
@@ -41,14 +44,19 @@ pub(super) struct JobBody {
     refused: Vec<Refused>,
     /// How many there are in all.
     refused_total: u64,
-    /// Of a submission: rows that were new, took the place of earlier ones, or were known.
+    /// Of a submission: rows that were new.
     accepted: u64,
+    /// Of a submission: rows that took the place of an earlier value.
     corrected: u64,
+    /// Of a submission: rows that stated what was known.
     unchanged: u64,
-    /// Why the job failed or was interrupted.
+    /// Why the job failed or was interrupted; `null` if it did not.
     error: Option<String>,
+    /// When it was started.
     created_at: At,
+    /// When it got this far.
     updated_at: At,
+    /// Always `false`: it is never deleted.
     is_deleted: bool,
 }
 
@@ -77,8 +85,11 @@ enum JobStateWord {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RefusedReading)]
 struct Refused {
+    /// The reading's device.
     device_id: i64,
+    /// When the reading's interval begins.
     interval_start_datetime: At,
+    /// Why nothing was issued, as a sentence.
     reason: String,
 }
 
@@ -130,6 +141,7 @@ impl From<JobView> for JobBody {
 /// Jobs, the newest first.
 #[derive(Serialize, ToSchema)]
 struct Jobs {
+    /// The jobs of this page.
     jobs: Vec<JobBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,

@@ -27,13 +27,17 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 struct LineageBody {
     /// The bundle that was asked for.
     id: i64,
+    /// That of the bundle that was asked for.
     issuance_id: String,
+    /// The device that made the energy.
     device_id: i64,
+    /// When the interval of production begins, included.
     production_starting_interval: At,
-    /// Not included.
+    /// When it ends, not included.
     production_ending_interval: At,
-    /// The certificates of the whole tree: the scale to draw it to.
+    /// The first certificate of the whole tree, included: with the last, the scale to draw it to.
     range_start: u64,
+    /// The last certificate of the whole tree, included.
     range_end: u64,
     /// In the order of their certificates, the larger first: a parent stands before its children.
     bundles: Vec<LineageBundleBody>,
@@ -77,16 +81,20 @@ impl From<Relation> for RelationWord {
 #[derive(Serialize, ToSchema)]
 #[schema(as = LineageBundle)]
 struct LineageBundleBody {
+    /// The bundle's number.
     id: i64,
-    /// The bundle it was split from.
+    /// The bundle it was split from; `null` if it was issued.
     parent_id: Option<i64>,
     relation: RelationWord,
     /// Splits between it and what was issued, as far as they are shown.
     generation: usize,
+    /// Its first certificate, included; numbered per device from 1, each of 1 Wh.
     range_start: u64,
+    /// Its last certificate, included.
     range_end: u64,
-    /// Wh.
+    /// What it holds, in Wh.
     quantity: u64,
+    /// When it was issued.
     issuance_datestamp: At,
     /// Whether another account holds it, which the caller may not read.
     is_held_elsewhere: bool,
@@ -95,7 +103,9 @@ struct LineageBundleBody {
     certificate_bundle_status: Option<BundleStatus>,
     /// `null` where it is held elsewhere.
     account_id: Option<i64>,
+    /// For whom it was cancelled; `null` until it is, and where it is held elsewhere.
     beneficiary: Option<String>,
+    /// The account that may claim it; `null` if none was named, and where it is held elsewhere.
     beneficiary_account_id: Option<i64>,
 }
 
@@ -125,6 +135,7 @@ impl From<LineageBundle> for LineageBundleBody {
 struct LineageEvent {
     #[serde(flatten)]
     event: EventBody,
+    /// What it did, for people.
     #[schema(example = "certificate_bundle_status: Active → Cancelled")]
     change: String,
 }

@@ -83,6 +83,7 @@ impl Read for LevelAsked {
 #[derive(Serialize, ToSchema)]
 #[schema(as = LogLevelChanged)]
 struct LevelBody {
+    /// What was done.
     #[schema(example = "Log level changed to DEBUG")]
     message: String,
     /// The level from now on.

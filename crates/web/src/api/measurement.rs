@@ -24,6 +24,9 @@ use utoipa_axum::routes;
 
 const TEMPLATE: &str =
     "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator,quality\n";
+/// What a file of readings looks like.
+const READINGS_CSV: &str = "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator\n\
+    12,2026-01-01T13:00:00Z,2026-01-01T14:00:00Z,5000000,NET\n";
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(submit)).routes(routes!(template)).merge(reading::routes())
@@ -31,13 +34,18 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// One reading.
 #[derive(ToSchema)]
-#[schema(as = ReadingRow)]
+#[schema(as = ReadingRow, example = json!({
+    "device_id": 12, "interval_start_datetime": "2026-01-01T13:00:00Z", "interval_end_datetime": "2026-01-01T14:00:00Z",
+    "interval_usage": 5_000_000, "gross_net_indicator": "NET", "quality": "measured",
+}))]
 #[expect(dead_code, reason = "documents the rows, which are read as a stream")]
 struct ReadingRow {
+    /// The device that was metered.
     #[schema(example = 12, minimum = 1)]
     device_id: i64,
+    /// When the interval begins, included.
     interval_start_datetime: At,
-    /// From 1 minute to 1 hour after the start.
+    /// When the interval ends, not included: from 1 minute to 1 hour after the start.
     interval_end_datetime: At,
     /// Wh; decimals are rounded once, towards zero. Of storage, discharge is positive and charge negative; else at least 0.
     #[schema(example = 5_000_000)]
@@ -52,7 +60,7 @@ struct ReadingRow {
 
 /// A file of readings.
 #[derive(ToSchema)]
-#[schema(as = ReadingsFile)]
+#[schema(as = ReadingsFile, example = json!({"file": READINGS_CSV}))]
 #[expect(dead_code, reason = "documents the form, which is read as a stream")]
 struct ReadingsFile {
     /// CSV or JSON.
@@ -80,9 +88,11 @@ impl Read for SubmitQuery {
 /// What became of a submission.
 #[derive(Serialize, ToSchema)]
 struct ReadingsSubmitted {
+    /// What became of the rows, as a sentence.
     message: String,
-    /// The earliest start of the rows that stand, and below it their latest end.
+    /// The earliest start of the rows that stand; `null` if none does.
     first_reading_datetime: Option<At>,
+    /// The latest end of the rows that stand; `null` if none does.
     last_reading_datetime: Option<At>,
     /// Wh of the rows that stand, by device.
     #[schema(value_type = BTreeMap<String, i64>)]
@@ -97,7 +107,7 @@ struct ReadingsSubmitted {
     rejected: Vec<Rejected>,
     /// How many there are in all.
     rejected_total: u64,
-    /// The job that is the record of a submission longer than one chunk.
+    /// The job that is the record of a submission longer than one chunk; `null` for a shorter one.
     job_id: Option<i64>,
 }
 
@@ -107,8 +117,11 @@ struct ReadingsSubmitted {
 struct Rejected {
     /// Its place in the input, from 1, without the header.
     row: u64,
+    /// The row's device; `null` if it could not be read.
     device_id: Option<i64>,
+    /// When the row's interval begins; `null` if it could not be read.
     interval_start_datetime: Option<At>,
+    /// Why it was not accepted, as a sentence.
     reason: String,
 }
 
@@ -157,7 +170,7 @@ impl From<ReadingsReport> for ReadingsSubmitted {
     ),
     request_body(content(
         (Vec<ReadingRow> = "application/json"),
-        (String = "text/csv"),
+        (String = "text/csv", example = json!(READINGS_CSV)),
         (ReadingsFile = "multipart/form-data"),
     )),
     responses(

@@ -39,10 +39,13 @@ struct OrganisationCreate {
     /// The number under which it is registered; a text or a number.
     #[schema(value_type = Text)]
     business_id: String,
+    /// Whom to write to.
     #[schema(value_type = Text)]
     primary_contact: String,
+    /// Where it is; not stated by default.
     #[schema(value_type = Option<Text>)]
     address: Option<String>,
+    /// Where it is on the web; not stated by default.
     #[schema(value_type = Option<Text>)]
     website: Option<String>,
 }
@@ -61,13 +64,21 @@ impl Read for OrganisationCreate {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Organisation)]
 struct OrganisationBody {
+    /// Its number, given by the registry.
     id: i64,
+    /// Unique among those that are not deleted.
     name: String,
+    /// The number under which it is registered.
     business_id: String,
+    /// Whom to write to.
     primary_contact: String,
+    /// Where it is; `null` if it is not stated.
     address: Option<String>,
+    /// Where it is on the web; `null` if it is not stated.
     website: Option<String>,
+    /// When it was made.
     created_at: At,
+    /// `true` once it was deleted.
     is_deleted: bool,
 }
 
@@ -90,6 +101,7 @@ impl From<Organisation> for OrganisationBody {
 /// Organisations, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct Organisations {
+    /// The organisations of this page.
     organisations: Vec<OrganisationBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -175,6 +187,7 @@ struct OrganisationUpdate {
     /// A text or a number.
     #[schema(value_type = Option<Text>)]
     business_id: Option<String>,
+    /// Whom to write to.
     #[schema(value_type = Option<Text>)]
     primary_contact: Option<String>,
     /// `null` takes it away.

@@ -46,17 +46,21 @@ struct QuerySchema {
     /// Any of these.
     #[schema(min_items = 1, max_items = 1_000, example = json!(["12-electricity-20260101T130000Z"]))]
     issuance_ids: Option<Vec<String>>,
+    /// Only bundles of this device.
     #[schema(minimum = 1)]
     device_id: Option<i64>,
     /// One, or a list of them.
     energy_source: Option<OneOrMoreSources>,
-    /// Bundles that lie wholly inside the period; at most 30 days.
+    /// Only bundles that lie wholly inside the period that begins here. Needed with an end; not together with issuance ids.
     certificate_period_start: Option<At>,
+    /// Where that period ends: at most 30 days, or what the operator set, after its start. Needed if the start is longer ago.
     certificate_period_end: Option<At>,
+    /// Only bundles in this state.
     certificate_bundle_status: Option<BundleStatusWord>,
-    /// With exactly one issuance id: bundles that lie wholly inside this range of certificates.
+    /// With exactly one issuance id: only bundles whose first certificate is this or later.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     certificate_bundle_id_range_start: Option<u64>,
+    /// With exactly one issuance id: only bundles whose last certificate is this or earlier.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     certificate_bundle_id_range_end: Option<u64>,
     /// Issuances by device id: the start of production, or a list of such. In place of `issuance_ids`.
@@ -190,22 +194,35 @@ fn place((start, bundle): (Timestamp, BundleId)) -> String {
 #[schema(as = QueryResult)]
 #[expect(dead_code, reason = "documents what QueryAnswer writes")]
 struct QueryResult {
+    /// The account, as asked.
     source_id: i64,
+    /// As asked; `null` if it was left out.
     user_id: Option<i64>,
+    /// As asked, also where `sparse_filter_list` named them; `null` if nothing did.
     issuance_ids: Option<Vec<String>>,
+    /// As asked; `null` if it was left out.
     device_id: Option<i64>,
+    /// As asked, as a list; `null` if it was left out.
     energy_source: Option<Vec<EnergySourceWord>>,
+    /// As asked; `null` if it was left out.
     certificate_period_start: Option<At>,
+    /// As asked; `null` if it was left out.
     certificate_period_end: Option<At>,
+    /// As asked; `null` if it was left out.
     certificate_bundle_status: Option<BundleStatusWord>,
+    /// The first certificate of the range, as asked; `null` if it was left out.
     certificate_bundle_id_range_start: Option<u64>,
+    /// The last certificate of the range, as asked; `null` if it was left out.
     certificate_bundle_id_range_end: Option<u64>,
+    /// As asked; `null` if it was left out.
     localise_time: Option<bool>,
+    /// Bundles of a page, as asked; `null` if it was left out.
     limit: Option<u64>,
+    /// As asked; `null` on the first page.
     cursor: Option<String>,
     /// In the order of production, then of ids. Split parents never appear.
     granular_certificate_bundles: Vec<BundleBody>,
-    /// Wh of all that match, on whatever page; on the first page only.
+    /// Wh of all that match, on whatever page; `null` on every page but the first.
     total_certificate_volume: Option<u64>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,

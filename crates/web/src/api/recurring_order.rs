@@ -205,6 +205,7 @@ struct CancelSchema {
     /// The account whose users may read and claim what was cancelled.
     #[schema(minimum = 1)]
     beneficiary_account_id: Option<i64>,
+    /// What the cancellations are for; kept with the order.
     #[schema(value_type = Option<Text>)]
     purpose: Option<String>,
     /// Today (UTC) or later.
@@ -276,23 +277,35 @@ enum OrderStateWord {
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderTerms)]
 struct TermsBody {
+    /// The kind of order.
     #[schema(example = "recurring_transfer")]
     action_type: &'static str,
+    /// The account that holds the bundles.
     source_id: i64,
+    /// The account that they go to; `null` of a cancellation.
     target_id: Option<i64>,
+    /// For whom it is cancelled, as it is shown; `null`: the account's name at each run. `null` of a transfer.
     beneficiary: Option<String>,
+    /// The account whose users may read and claim what is cancelled; `null` if none was named.
     beneficiary_account_id: Option<i64>,
+    /// What the cancellations are for; `null` if it was left out.
     purpose: Option<String>,
+    /// When the first run is due.
     initial_action_datetime: At,
     #[schema(value_type = PeriodUnitWord)]
     recurring_action_period_units: PeriodUnit,
+    /// Units between two runs, from 1 to 1,000.
     recurring_action_period_quantity: u32,
-    /// `null`: until it is ended.
+    /// How many runs, the first among them; `null`: until it is ended.
     number_of_recurring_actions: Option<u32>,
+    /// Only bundles of this device; `null`: of any.
     device_id: Option<i64>,
+    /// Only bundles made from this; `null`: from anything.
     #[schema(value_type = Option<EnergySourceWord>)]
     energy_source: Option<EnergySource>,
+    /// Wh in total at each run; `null` if no quantity was given.
     certificate_quantity: Option<u64>,
+    /// Share of each bundle that matches, above 0 and at most 1; `null` if none was given.
     #[schema(value_type = Option<f64>)]
     certificate_bundle_percentage: Option<Share>,
 }
@@ -350,8 +363,11 @@ struct OrderBody {
     next_due_at: Option<At>,
     /// When the next five runs are due.
     next_due_dates: Vec<At>,
+    /// Runs done so far.
     runs_done: u32,
+    /// When it was ordered.
     created_at: At,
+    /// Always `false`: it is never deleted.
     is_deleted: bool,
 }
 
@@ -450,6 +466,7 @@ async fn place(app: &App, caller: app::Caller, terms: OrderTerms, dry_run: bool)
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecurringOrders)]
 struct Orders {
+    /// The orders of this page.
     recurring_orders: Vec<OrderBody>,
     /// `null` at the end.
     next_cursor: Option<String>,

@@ -60,13 +60,16 @@ enum RoleWord {
 }))]
 #[serde(deny_unknown_fields)]
 struct UserCreate {
+    /// What the user is called.
     #[schema(value_type = Text)]
     name: String,
     /// The sign-in name, unique.
     #[schema(value_type = Text)]
     primary_contact: String,
+    /// What the user is trusted with.
     #[schema(value_type = Vec<RoleWord>, min_items = 1, max_items = 7)]
     roles: Vec<Role>,
+    /// Whom the user works for, as free text; not stated by default.
     #[schema(value_type = Option<Text>)]
     organisation: Option<String>,
     /// Without one the user cannot sign in. Never shown.
@@ -100,22 +103,30 @@ impl Read for UserCreate {
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub(super) struct UserBody {
+    /// Their number, given by the registry.
     #[schema(example = 7)]
     id: i64,
+    /// What the user is called.
     name: String,
+    /// The sign-in name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     primary_contact: Option<String>,
+    /// What the user is trusted with.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<RoleWord>)]
     roles: Option<Vec<Role>>,
+    /// Whom the user works for, as free text; `null` if it is not stated, and of somebody whose name alone is shown.
     organisation: Option<String>,
+    /// The accounts that the user belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     account_ids: Option<Vec<i64>>,
+    /// When it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     created_at: Option<At>,
+    /// `true` once it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     is_deleted: Option<bool>,
@@ -251,6 +262,7 @@ async fn my_accounts(
 /// Users, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct Users {
+    /// The users of this page.
     users: Vec<UserBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -282,6 +294,7 @@ async fn list(
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "documents what UserAsked reads")]
 struct UserUpdate {
+    /// What the user is called.
     #[schema(value_type = Option<Text>)]
     name: Option<String>,
     /// The sign-in name, unique.
@@ -369,6 +382,7 @@ async fn update(
 #[schema(example = json!({"roles": ["Trading User", "Production User"]}))]
 #[serde(deny_unknown_fields)]
 struct RoleChange {
+    /// All roles that the user has afterwards.
     #[schema(value_type = Vec<RoleWord>, min_items = 1, max_items = 7)]
     roles: Vec<Role>,
 }

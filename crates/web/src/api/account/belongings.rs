@@ -33,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Users of an account, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct AccountUsers {
+    /// The users of this page.
     users: Vec<UserBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -61,6 +62,7 @@ async fn users(
 /// Devices of an account that are not deleted, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct AccountDevices {
+    /// The devices of this page.
     devices: Vec<DeviceBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -89,8 +91,10 @@ async fn devices(
 /// An account as others see it.
 #[derive(Serialize, ToSchema)]
 struct AccountName {
+    /// Its number.
     #[schema(example = 3)]
     id: i64,
+    /// What it is called.
     account_name: String,
 }
 
@@ -103,6 +107,7 @@ impl From<Account> for AccountName {
 /// Accounts, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct AccountNames {
+    /// The accounts of this page.
     accounts: Vec<AccountName>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -161,6 +166,7 @@ async fn whitelist_inverse(
 /// Bundles of an account, in the order of production, then of ids; split parents never appear.
 #[derive(Serialize, ToSchema)]
 struct AccountCertificates {
+    /// The bundles of this page.
     granular_certificate_bundles: Vec<BundleBody>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -191,19 +197,26 @@ async fn certificates(
 /// A device as certificates state it.
 #[derive(Serialize, ToSchema)]
 struct CertificateDevice {
+    /// The device's number.
     #[schema(example = 12)]
     id: i64,
+    /// What it is called.
     device_name: String,
+    /// The grid it is connected to.
     grid: String,
     #[schema(value_type = EnergySourceWord)]
     energy_source: EnergySource,
+    /// The kind of plant, as free text.
     technology_type: String,
+    /// When it went into operation.
     operational_date: At,
-    /// W.
+    /// The most it can deliver, in W.
     capacity: u64,
-    /// W.
+    /// The most it can draw, in W.
     peak_demand: u64,
+    /// Where it stands.
     location: String,
+    /// Whether its `device_type` is `storage`.
     is_storage: bool,
     #[schema(value_type = DeviceTypeWord)]
     device_type: DeviceKind,
@@ -231,6 +244,7 @@ impl CertificateDevice {
 /// Devices, in the order of their ids.
 #[derive(Serialize, ToSchema)]
 struct CertificateDevices {
+    /// The devices of this page.
     devices: Vec<CertificateDevice>,
     /// Where the next page begins; `null` at the end.
     next_cursor: Option<String>,
@@ -280,7 +294,7 @@ struct SummaryBody {
     num_cancelled_granular_certificate_bundles: u64,
     /// What the bundles that count hold together, in Wh, whatever their state.
     total_certificate_energy: u64,
-    /// The same by `energy_source`, as the certificates state it.
+    /// The same, in Wh, by `energy_source`, as the certificates state it.
     energy_by_fuel_type: BTreeMap<String, u64>,
 }
 

@@ -47,10 +47,12 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[expect(dead_code, reason = "documents what Stated reads")]
 #[serde(deny_unknown_fields)]
 struct CreateSchema {
+    /// The device that was metered.
     #[schema(minimum = 1)]
     device_id: i64,
+    /// When the interval begins, included.
     interval_start_datetime: At,
-    /// From 1 minute to 1 hour after the start.
+    /// When the interval ends, not included: from 1 minute to 1 hour after the start.
     interval_end_datetime: At,
     /// Wh; decimals are rounded once, towards zero. Of storage, discharge is positive and charge negative; else at least 0.
     #[schema(minimum = -9_000_000_000_000_000_i64, maximum = 9_000_000_000_000_000_i64)]
@@ -121,13 +123,17 @@ struct UpdateSchema {
     interval_usage: Option<i64>,
     #[schema(value_type = Option<QualityWord>)]
     quality: Option<Quality>,
-    /// Kept with the action.
+    /// Why it is corrected; kept with the action.
     #[schema(value_type = Option<Text>)]
     reason: Option<String>,
+    /// If given, the device that the reading has.
     #[schema(minimum = 1)]
     device_id: Option<i64>,
+    /// If given, the start that the reading has.
     interval_start_datetime: Option<At>,
+    /// If given, the end that the reading has.
     interval_end_datetime: Option<At>,
+    /// If given, the one that the reading has.
     #[schema(value_type = Option<GrossNetWord>)]
     gross_net_indicator: Option<GrossNet>,
 }
@@ -164,6 +170,7 @@ impl Read for Correction {
 #[expect(dead_code, reason = "documents what Released reads")]
 #[serde(deny_unknown_fields)]
 struct ReleaseSchema {
+    /// Why what is held is released; kept with the action.
     #[schema(value_type = Text)]
     reason: String,
 }
@@ -238,12 +245,16 @@ fn gross_net(value: &Value<'_>) -> Result<GrossNet, Rule> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Measurement)]
 pub(super) struct MeasurementBody {
+    /// The number of this version.
     #[schema(example = 1)]
     id: i64,
+    /// The device that was metered.
     device_id: i64,
+    /// When the interval begins, included.
     interval_start_datetime: At,
+    /// When the interval ends, not included.
     interval_end_datetime: At,
-    /// Wh.
+    /// What the meter says of the interval, in Wh. Of storage, discharge is positive and charge negative.
     interval_usage: i64,
     #[schema(value_type = GrossNetWord)]
     gross_net_indicator: &'static str,
@@ -251,9 +262,9 @@ pub(super) struct MeasurementBody {
     quality: &'static str,
     source: SourceWord,
     status: StatusWord,
-    /// Why nothing more is issued for it, if it is refused.
+    /// Why nothing more is issued for it, if it is refused; else `null`.
     reason: Option<String>,
-    /// The version that took its place.
+    /// The version that took its place; `null` if none did.
     superseded_by: Option<i64>,
     /// Wh of its interval that are certified, in every state but Withdrawn. 0 of a version that counts no more.
     issued_wh: u64,
@@ -265,6 +276,7 @@ pub(super) struct MeasurementBody {
     issuable_wh: u64,
     /// When this version was recorded.
     created_at: At,
+    /// `true` once it was deleted.
     is_deleted: bool,
 }
 
