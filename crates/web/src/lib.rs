@@ -18,6 +18,7 @@ mod number;
 mod openapi;
 mod page;
 mod pages;
+mod places;
 mod problem;
 mod scopes;
 mod server;
@@ -30,21 +31,23 @@ pub use openapi::{openapi, openapi_json};
 pub use server::serve;
 
 use app::Registry;
+use places::{Places, PlacesFor};
 use problem::Error;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct App {
     registry: Registry,
     limits: Limits,
-    /// A place for each body of readings that may be read at once.
-    uploads: Arc<Semaphore>,
-    /// A place for each export that may be written at once.
-    exports: Arc<Semaphore>,
+    /// Bodies of readings that are read.
+    uploads: Arc<Places>,
+    /// Exports that are written.
+    exports: Arc<Places>,
     names: Arc<names::Names>,
-    streams: Arc<api::event::Streams>,
+    /// Event streams that are open.
+    streams: Arc<Places>,
     requests: Arc<api::metrics::Requests>,
     controls: Controls,
     /// Whether the server stops: what would go on for ever then ends.
@@ -76,8 +79,10 @@ pub(crate) fn router(
     controls: Controls,
     stopping: watch::Receiver<bool>,
 ) -> axum::Router {
-    let uploads = Arc::new(Semaphore::new(limits.uploads_max));
-    let exports = Arc::new(Semaphore::new(limits.exports_max));
+    // All streams together are bounded by the connections.
+    let streams = Places::new(PlacesFor::Streams, limits.streams_per_user_max, usize::MAX);
+    let uploads = Places::new(PlacesFor::Uploads, limits.uploads_per_user_max, limits.uploads_max);
+    let exports = Places::new(PlacesFor::Exports, limits.exports_per_user_max, limits.exports_max);
     let requests = Arc::<api::metrics::Requests>::default();
     let app = App {
         registry,
@@ -85,7 +90,7 @@ pub(crate) fn router(
         uploads,
         exports,
         names: Arc::default(),
-        streams: Arc::default(),
+        streams,
         requests: requests.clone(),
         controls,
         stopping,

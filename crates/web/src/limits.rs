@@ -30,8 +30,6 @@ pub(crate) const WAIT_SECONDS: u64 = 60;
 /// The pauses between two looks at a job: they grow from the first to the last.
 pub(crate) const POLL_FIRST: Duration = Duration::from_millis(5);
 pub(crate) const POLL_LAST: Duration = Duration::from_millis(250);
-/// Open event streams of one user.
-pub(crate) const STREAMS_PER_USER_MAX: usize = 8;
 /// Events that a stream looks at in one go, and about how many bytes it hands over at a time.
 pub(crate) const STREAM_EVENTS_MAX: usize = 256;
 pub(crate) const STREAM_FRAME_BYTES_MAX: usize = 256 * 1024;
@@ -62,9 +60,13 @@ pub struct Limits {
     pub write_idle: Duration,
     /// Open connections; further ones wait to be accepted.
     pub connections_max: u32,
-    /// Bodies of readings that are read at once; further ones are told to come back.
+    /// Open event streams of one user.
+    pub streams_per_user_max: usize,
+    /// Bodies of readings that are read at once, of one user and of all; further ones are told to come back.
+    pub uploads_per_user_max: usize,
     pub uploads_max: usize,
-    /// Exports that are written at once; further ones are told to come back.
+    /// Exports that are written at once, of one user and of all; further ones are told to come back.
+    pub exports_per_user_max: usize,
     pub exports_max: usize,
     /// How long one export may take: it keeps the database from clearing away what it reads.
     pub export_time: Duration,
@@ -83,7 +85,10 @@ impl Default for Limits {
             body_idle: Duration::from_secs(20),
             write_idle: Duration::from_secs(30),
             connections_max: 1_000,
+            streams_per_user_max: 8,
+            uploads_per_user_max: 2,
             uploads_max: 8,
+            exports_per_user_max: 2,
             exports_max: 4,
             export_time: Duration::from_mins(30),
             stream_heartbeat: Duration::from_secs(15),

@@ -4,7 +4,8 @@
 
 use crate::body::Cut;
 use crate::json::{Fault, Place};
-use crate::limits::{HEADER_BYTES_MAX, RETRY_AFTER_SECONDS, STREAMS_PER_USER_MAX};
+use crate::limits::{HEADER_BYTES_MAX, RETRY_AFTER_SECONDS};
+use crate::places::PlacesFor;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -39,6 +40,10 @@ kinds! {
         "Sign-in failed too often for this name or from this address. Retry-After says when to try again.";
     TOO_MANY_STREAMS = "too_many_streams" TOO_MANY_REQUESTS "Too many streams"
         "A user may have 8 event streams open. Close one, or follow them with one.";
+    TOO_MANY_UPLOADS = "too_many_uploads" TOO_MANY_REQUESTS "Too many uploads"
+        "A user may submit 2 bodies of readings at a time. Submit the next when one is answered.";
+    TOO_MANY_EXPORTS = "too_many_exports" TOO_MANY_REQUESTS "Too many exports"
+        "A user may have 2 exports written at a time. Ask for the next when one is complete.";
     FORBIDDEN = "forbidden" FORBIDDEN "Not allowed"
         "You are known, and your roles do not allow this. The detail names what it takes.";
     SCOPE_MISSING = "scope_missing" FORBIDDEN "The key lacks a scope"
@@ -160,7 +165,11 @@ pub(crate) enum Error {
     },
     /// The request asks for what this registry does not do.
     NotAvailable(&'static str),
-    TooManyStreams,
+    /// The user has as many of these under way as they may.
+    TooManyAtOnce {
+        what: PlacesFor,
+        max: usize,
+    },
     NoSuchPage,
     MethodNotAllowed,
     HeadersTooLarge,
@@ -259,7 +268,7 @@ impl IntoResponse for Error {
                 (of_cut(*cut), Map::from_iter(members))
             }
             Self::NotAvailable(_) => (&NOT_AVAILABLE, Map::new()),
-            Self::TooManyStreams => (&TOO_MANY_STREAMS, Map::new()),
+            Self::TooManyAtOnce { what, .. } => (of_places(*what), Map::new()),
             Self::NoSuchPage => (&NO_SUCH_PAGE, Map::new()),
             Self::MethodNotAllowed => (&METHOD_NOT_ALLOWED, Map::new()),
             Self::HeadersTooLarge => (&HEADERS_TOO_LARGE, Map::new()),
@@ -274,7 +283,7 @@ impl IntoResponse for Error {
         };
         let retry_after = match &self {
             Self::Use(app::Error::TooManyAttempts { seconds }) => Some(*seconds),
-            Self::TooManyStreams => Some(RETRY_AFTER_SECONDS),
+            Self::TooManyAtOnce { .. } => Some(RETRY_AFTER_SECONDS),
             _ if kind.status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
             _ => None,
         };
@@ -310,7 +319,15 @@ impl Error {
             Self::Cut(cut) => Some(cut.to_string()),
             Self::CutLater { cut, rows, job } => Some(format!("{cut}; {rows} rows were taken before, see job {job}")),
             Self::NotAvailable(detail) => Some(detail.to_owned()),
-            Self::TooManyStreams => Some(format!("{STREAMS_PER_USER_MAX} event streams are open already")),
+            Self::TooManyAtOnce { what: PlacesFor::Streams, max } => {
+                Some(format!("{max} event streams are open already"))
+            }
+            Self::TooManyAtOnce { what: PlacesFor::Uploads, max } => {
+                Some(format!("{max} uploads are under way already"))
+            }
+            Self::TooManyAtOnce { what: PlacesFor::Exports, max } => {
+                Some(format!("{max} exports are under way already"))
+            }
             Self::NoSuchPage => Some("There is nothing at this address".to_owned()),
             Self::MethodNotAllowed => Some("The address does not know this method".to_owned()),
             Self::HeadersTooLarge => Some(format!("The header is larger than {HEADER_BYTES_MAX} bytes")),
@@ -330,6 +347,14 @@ fn of_cut(cut: Cut) -> &'static Kind {
         Cut::TooLarge { .. } => &TOO_LARGE,
         Cut::StoodStill => &TOO_SLOW,
         Cut::Broken => &BROKEN,
+    }
+}
+
+fn of_places(what: PlacesFor) -> &'static Kind {
+    match what {
+        PlacesFor::Streams => &TOO_MANY_STREAMS,
+        PlacesFor::Uploads => &TOO_MANY_UPLOADS,
+        PlacesFor::Exports => &TOO_MANY_EXPORTS,
     }
 }
 

@@ -5,7 +5,7 @@ use super::device::EnergySourceWord;
 use crate::caller::{Caller, Fresh, Query, Read};
 use crate::download::download;
 use crate::json::{Fields, Value, id, instant, rule, word};
-use crate::openapi::{ExportProblems, ReadProblems};
+use crate::openapi::{ExportProblems, ReadProblems, TooManyProblems};
 use crate::wire::At;
 use crate::{App, Error};
 use app::{BundleExport, ExportError, SheetFormat};
@@ -91,14 +91,14 @@ impl Read for ExportAsked {
 /// Of an account of the caller's, or of any or all accounts for those who may read everything: any number of bundles, as one
 /// unchanging state of the registry, in the order of production and then of ids (those of all accounts in the order of ids).
 /// Without split parents, unless their status is asked for. In CSV, texts that a spreadsheet would take for a formula begin
-/// with an apostrophe. An answer that breaks off is not whole.
+/// with an apostrophe. An answer that breaks off is not whole. At most 2 at a time for each user.
 #[utoipa::path(
     get, path = "/certificate/export", tag = "Certificates",
     params(ExportParameters, Fresh),
     responses(
         (status = 200, description = "A line of column names and a line for each bundle, or an object a line",
          content((String = "text/csv"), (String = "application/x-ndjson"))),
-        ReadProblems, ExportProblems,
+        ReadProblems, ExportProblems, TooManyProblems,
     ),
 )]
 async fn export(
@@ -109,8 +109,9 @@ async fn export(
 ) -> Result<Response, Error> {
     let ExportAsked { export, format } = asked;
     let wanted = export.clone();
+    let user = caller.user_id;
     app.blocking(move |registry| registry.may_export(&caller, &wanted, fresh)).await?;
-    let Ok(place) = app.exports.clone().try_acquire_owned() else { return Err(app::Error::Busy.into()) };
+    let place = app.exports.take(user)?;
     let (mut pieces, mut download) = download(Instant::now() + app.limits.export_time);
     let registry = app.registry.clone();
     let writing = tokio::task::spawn_blocking(move || {

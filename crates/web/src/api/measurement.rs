@@ -6,7 +6,7 @@ use crate::body::Cut;
 use crate::caller::{Caller, Query, Read};
 use crate::json::{Fields, Value, any_text, rule};
 use crate::limits::HEADER_BYTES_MAX;
-use crate::openapi::{ChangeProblems, ReadProblems};
+use crate::openapi::{ChangeProblems, ReadProblems, TooManyProblems};
 use crate::upload::{self, first_byte};
 use crate::wire::{At, Changed};
 use crate::{App, Error};
@@ -158,7 +158,7 @@ impl From<ReadingsReport> for ReadingsSubmitted {
 /// As a JSON array of readings or an object of columns, as `text/csv` with a header, as a file of either in a multipart
 /// form, or as JSON in the query string. The body is read as a stream of up to 256 MiB. A bad row is told with its reason
 /// and leaves the others alone. More than 5,000 rows are taken in chunks: if the body breaks off, whole chunks stand and a
-/// job says so; submitting the same again is safe.
+/// job says so; submitting the same again is safe. At most 2 at a time for each user.
 ///
 /// For the Registry Administrator and the Measurement Body; for Production Users of the device's account as long as nothing
 /// was ever issued on it.
@@ -177,6 +177,7 @@ impl From<ReadingsReport> for ReadingsSubmitted {
         (status = 200, description = "What became of the rows", body = ReadingsSubmitted,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
         ChangeProblems,
+        TooManyProblems,
     ),
 )]
 async fn submit(
@@ -186,7 +187,7 @@ async fn submit(
     request: Request,
 ) -> Result<Changed<ReadingsSubmitted>, Error> {
     let zone = query.zone;
-    let Ok(place) = app.uploads.clone().try_acquire_owned() else { return Err(app::Error::Busy.into()) };
+    let place = app.uploads.take(caller.user_id)?;
     // The place is given back by the thread that reads, which outlives a client that goes away.
     let report = if let Some(text) = query.measurement_json {
         app.blocking(move |registry| {

@@ -141,6 +141,11 @@ fn further_exports_are_told_to_come_back_and_slow_ones_end() {
     let answer = app.with_user(&[Role::Auditor], &[]).get("/certificate/export");
     assert_problem(&answer, 503, "busy");
     assert_eq!(answer.header("retry-after"), Some("1"));
+    let limits = Limits { exports_per_user_max: 0, ..Limits::default() };
+    let app = TestApp::with(TestRegistry::on(Engine::Sqlite), limits);
+    let answer = app.with_user(&[Role::Auditor], &[]).get("/certificate/export");
+    assert_problem(&answer, 429, "too_many_exports");
+    assert_eq!(answer.header("retry-after"), Some("1"));
     let limits = Limits { export_time: Duration::ZERO, ..Limits::default() };
     let app = TestApp::with(TestRegistry::on(Engine::Sqlite), limits);
     let answer = app.with_user(&[Role::Auditor], &[]).get("/certificate/export");

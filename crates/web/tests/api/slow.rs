@@ -104,6 +104,42 @@ fn more_uploads_than_there_are_places_for_are_told_to_come_back() {
     }
 }
 
+/// Begins an upload of so many bytes, of which none is sent; the server waits for them.
+fn begun(app: &TestApp, token: &str, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(app.address()).expect("a connection");
+    let request = format!(
+        "POST /measurement/submit_readings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: text/csv\r\nContent-Length: {bytes}\r\nExpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("a write");
+    let mut continues = [0; 25];
+    stream.read_exact(&mut continues).expect("an answer");
+    assert!(continues.starts_with(b"HTTP/1.1 100 Continue"), "the server reads the body");
+    stream
+}
+
+#[test]
+fn one_user_cannot_take_all_places_for_uploads() {
+    let app = TestApp::on(Engine::Sqlite);
+    let device = app.testkit.device("turbine", app.testkit.account("a"));
+    let (one, other) = (app.with_user(&[Role::MeasurementBody], &[]), app.with_user(&[Role::MeasurementBody], &[]));
+    let text = csv(device, 3);
+    let mut open: Vec<_> = (0..2).map(|_| begun(&app, one.token(), text.len())).collect();
+    for (address, body) in [("", text.as_str()), ("?measurement_json=[]", "")] {
+        let path = format!("/measurement/submit_readings{address}");
+        let refused = one.send("POST", &path, body);
+        assert_problem(&refused, 429, "too_many_uploads");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        other.send("POST", &path, body).expect(200);
+    }
+    let mut done = open.pop().unwrap();
+    done.write_all(text.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    done.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    one.send("POST", "/measurement/submit_readings", &text).expect(200);
+}
+
 #[test]
 fn a_server_that_stops_finishes_what_is_under_way() {
     let app = TestApp::on(Engine::Sqlite);
@@ -111,17 +147,7 @@ fn a_server_that_stops_finishes_what_is_under_way() {
     let meter = app.with_user(&[Role::MeasurementBody], &[]);
     let text = csv(device, 100);
     let (head, rest) = text.split_at(1_000);
-    let mut stream = TcpStream::connect(app.address()).unwrap();
-    let request = format!(
-        "POST /measurement/submit_readings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
-         Content-Type: text/csv\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        meter.token(),
-        text.len()
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut continues = [0; 25];
-    stream.read_exact(&mut continues).unwrap();
-    assert!(continues.starts_with(b"HTTP/1.1 100 Continue"), "the server reads the body");
+    let mut stream = begun(&app, meter.token(), text.len());
     stream.write_all(head.as_bytes()).unwrap();
     let registry = app.testkit.registry.clone();
     let stopping = std::thread::spawn(move || drop(app));

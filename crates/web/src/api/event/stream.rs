@@ -6,9 +6,10 @@
 
 use super::{EventBody, number};
 use crate::caller::{Caller, Query, Read, Token};
-use crate::json::{Fault, Fields, Place};
-use crate::limits::{STREAM_EVENTS_MAX, STREAM_FRAME_BYTES_MAX, STREAM_LOOK_AGAIN, STREAMS_PER_USER_MAX};
+use crate::json::{self, Fault, Fields};
+use crate::limits::{STREAM_EVENTS_MAX, STREAM_FRAME_BYTES_MAX, STREAM_LOOK_AGAIN};
 use crate::openapi::{ReadProblems, TooManyProblems};
+use crate::places::Place;
 use crate::{App, Error};
 use axum::body::Body;
 use axum::extract::State;
@@ -16,14 +17,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
-use domain::{EventNumber, UserId};
+use domain::EventNumber;
 use hyper::body::Frame;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -34,45 +32,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(stream))
-}
-
-/// How many streams each user has open.
-#[derive(Default)]
-pub(crate) struct Streams(Mutex<HashMap<UserId, usize>>);
-
-impl Streams {
-    /// A place for one more, until it is dropped; `None` if the user has as many as they may.
-    fn place(self: &Arc<Self>, user: UserId) -> Option<StreamPlace> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(user).or_default();
-        if *count >= STREAMS_PER_USER_MAX {
-            return None;
-        }
-        *count += 1;
-        Some(StreamPlace { streams: self.clone(), user })
-    }
-
-    /// How many are open, of all users.
-    pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
-    }
-}
-
-struct StreamPlace {
-    streams: Arc<Streams>,
-    user: UserId,
-}
-
-impl Drop for StreamPlace {
-    fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut entry) = open.entry(self.user) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
-    }
 }
 
 /// Where to begin, if that is told in the address.
@@ -112,7 +71,7 @@ async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let after = last_event_id(&headers)?.or(after);
-    let place = app.streams.place(caller.user_id).ok_or(Error::TooManyStreams)?;
+    let place = app.streams.take(caller.user_id)?;
     let reached = app.registry.reached();
     let position = match after {
         Some(after) => after,
@@ -132,7 +91,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<EventNumber>, Error> {
     let number = given.to_str().ok().and_then(|text| text.parse().ok()).filter(|number| *number >= 0);
     let number = number.ok_or_else(|| {
         Error::Faults(vec![Fault {
-            loc: ["header", "Last-Event-ID"].map(|name| Place::Name(name.to_owned())).to_vec(),
+            loc: ["header", "Last-Event-ID"].map(|name| json::Place::Name(name.to_owned())).to_vec(),
             msg: "Input should be a valid integer, unable to parse string as an integer".to_owned(),
             r#type: "int_parsing",
         }])
@@ -175,7 +134,7 @@ struct Feed {
     /// When the client last heard something; `None` before the first time.
     said_at: Option<Instant>,
     #[expect(dead_code, reason = "held while the stream is open")]
-    place: StreamPlace,
+    place: Place,
 }
 
 impl Feed {
