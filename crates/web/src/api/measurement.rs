@@ -2,9 +2,9 @@
 
 mod reading;
 
-use crate::body::Cut;
+use crate::body::{Cut, whole};
 use crate::caller::{Caller, Query, Read};
-use crate::json::{Fields, Value, any_text, rule};
+use crate::json::{Fault, Fields, Place, Value, any_text, rule};
 use crate::limits::HEADER_BYTES_MAX;
 use crate::openapi::{ChangeProblems, ReadProblems, TooManyProblems};
 use crate::upload::{self, first_byte};
@@ -165,7 +165,7 @@ impl From<ReadingsReport> for ReadingsSubmitted {
 #[utoipa::path(
     post, path = "/measurement/submit_readings", tag = "Measurements",
     params(
-        ("measurement_json" = Option<String>, Query, description = "Readings as JSON, in place of a body"),
+        ("measurement_json" = Option<String>, Query, description = "Readings as JSON, in place of a body; with both, nothing is taken"),
         ("time_zone" = Option<String>, Query, description = "The zone of times without an offset, such as Europe/London; an hour that does not exist, or exists twice, is refused row by row"),
     ),
     request_body(content(
@@ -190,6 +190,7 @@ async fn submit(
     let place = app.uploads.take(caller.user_id)?;
     // The place is given back by the thread that reads, which outlives a client that goes away.
     let report = if let Some(text) = query.measurement_json {
+        without_body(&app, request).await?;
         app.blocking(move |registry| {
             let _place = place;
             registry.submit_readings(&caller, Cursor::new(text), Format::Json, &zone)
@@ -213,6 +214,24 @@ async fn submit(
         None => app.blocking(app::Registry::health).await?.event_number,
     };
     Ok(Changed { status: StatusCode::OK, event, body: report.into() })
+}
+
+/// Checks that a request whose readings stand in its query string has no others, which would be passed over.
+async fn without_body(app: &App, request: Request) -> Result<(), Error> {
+    match whole(request.into_body(), 0, app.limits.body_idle).await {
+        Err(Error::Cut(Cut::TooLarge { .. })) => {
+            Err(in_query("give readings in the query string or in the body, not in both"))
+        }
+        read => read.map(drop),
+    }
+}
+
+fn in_query(rule: &str) -> Error {
+    Error::Faults(vec![Fault {
+        loc: ["query", "measurement_json"].map(|name| Place::Name(name.to_owned())).to_vec(),
+        msg: format!("Value error, {rule}"),
+        r#type: "value_error",
+    }])
 }
 
 fn says_json(headers: &HeaderMap) -> bool {

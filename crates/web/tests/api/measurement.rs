@@ -172,6 +172,16 @@ fn what_is_no_readings_is_refused_as_a_whole() {
 }
 
 #[test]
+fn readings_stand_in_the_query_string_or_in_the_body() {
+    let app = crate::app();
+    let (device, meter) = meter(&app);
+    let meter = meter.with_header("content-type", "text/csv");
+    let path = format!("{PATH}?measurement_json=[]");
+    assert_faults(&meter.send("POST", &path, &csv(device, 1)), &[("query.measurement_json", "value_error")]);
+    assert_eq!(meter.send("POST", &path, "").expect(200).json["accepted"], 0);
+}
+
+#[test]
 fn who_may_not_state_readings_is_told_so() {
     let market = Market::new(1, 100);
     let body = records(market.device).to_string();
