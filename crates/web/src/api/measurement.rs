@@ -195,7 +195,8 @@ async fn submit(
             let _place = place;
             registry.submit_readings(&caller, Cursor::new(text), Format::Json, &zone)
         })
-        .await?
+        .await
+        .map_err(of_query)?
     } else {
         let is_json = says_json(request.headers());
         let (upload, mut pieces) = upload::open(request, app.limits.readings_bytes_max, app.limits.body_idle).await?;
@@ -223,6 +224,14 @@ async fn without_body(app: &App, request: Request) -> Result<(), Error> {
             Err(in_query("give readings in the query string or in the body, not in both"))
         }
         read => read.map(drop),
+    }
+}
+
+/// The reader takes all input for a body.
+fn of_query(error: Error) -> Error {
+    match error {
+        Error::Use(app::Error::BadInput { rule, .. }) => in_query(&format!("measurement_json {rule}")),
+        error => error,
     }
 }
 

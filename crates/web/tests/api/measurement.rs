@@ -167,8 +167,10 @@ fn what_is_no_readings_is_refused_as_a_whole() {
         let answer = meter.with_header("content-type", kind).send("POST", PATH, body);
         assert_faults(&answer, &[(loc, "value_error")]);
     }
-    let answer = meter.send("POST", &format!("{PATH}?measurement_json=%5B"), "");
-    assert_faults(&answer, &[("body", "value_error")]);
+    for text in ["%5B", "%7B", "17", "%7B%22colour%22:[2]%7D"] {
+        let answer = meter.send("POST", &format!("{PATH}?measurement_json={text}"), "");
+        assert_faults(&answer, &[("query.measurement_json", "value_error")]);
+    }
 }
 
 #[test]
