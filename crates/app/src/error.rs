@@ -19,6 +19,9 @@ pub enum Error {
     /// The input cannot be read; nothing was taken of it.
     #[error("{field} {rule}")]
     BadInput { field: String, rule: String },
+    /// The header of the input lacks these columns; nothing was taken of it.
+    #[error("the input lacks the columns {}", .columns.join(", "))]
+    ColumnsMissing { columns: Vec<&'static str> },
     /// The input cannot be read further; what was taken before stays, and the job says how far it got.
     #[error("{rows} rows were taken before the input could not be read further: {rule}; see job {job}")]
     Interrupted { job: JobId, rows: u64, rule: String },

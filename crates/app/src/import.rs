@@ -59,7 +59,12 @@ pub struct RowFault {
 /// Why the input as a whole cannot be read.
 #[derive(Debug)]
 pub(crate) enum InputFault<E> {
-    Bad { field: String, rule: String },
+    Bad {
+        field: String,
+        rule: String,
+    },
+    /// Columns that its header lacks.
+    Missing(Vec<&'static str>),
     Sink(E),
 }
 
@@ -232,10 +237,9 @@ fn read_csv<E>(
         let odd: String = odd.chars().take(64).collect();
         return Err(InputFault::Bad { field: odd, rule: "is not a column of readings".to_owned() });
     }
-    for field in &known[..5] {
-        if place(field).is_none() {
-            return Err(InputFault::Bad { field: (*field).to_owned(), rule: "the column is missing".to_owned() });
-        }
+    let missing: Vec<&'static str> = known[..5].iter().copied().filter(|field| place(field).is_none()).collect();
+    if !missing.is_empty() {
+        return Err(InputFault::Missing(missing));
     }
     let places = known.map(place);
     let mut record = csv::ByteRecord::new();
@@ -477,6 +481,7 @@ mod tests {
         match read {
             Ok(()) => Ok(found),
             Err(InputFault::Bad { field, rule }) => Err(format!("{field}: {rule}")),
+            Err(InputFault::Missing(columns)) => Err(columns.join(", ")),
             Err(InputFault::Sink(())) => Err("sink".to_owned()),
         }
     }

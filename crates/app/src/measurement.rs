@@ -62,7 +62,7 @@ impl Registry {
     /// Submits all readings of `input` on behalf of the caller; `on_rows` hears how many rows were taken. Blocks.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`] for who may not state readings. [`Error::BadInput`] if nothing of the input can be read;
+    /// [`Refusal::Forbidden`] for who may not state readings. [`Error::BadInput`] and [`Error::ColumnsMissing`] if nothing of the input can be read;
     /// [`Error::Interrupted`] if that showed later, when whole chunks had been taken.
     pub fn submit_readings(
         &self,
@@ -120,6 +120,7 @@ impl Registry {
         match read {
             Ok(()) => intake.finish(),
             Err(InputFault::Bad { field, rule }) => Err(intake.give_up(field, rule)),
+            Err(InputFault::Missing(columns)) => Err(Error::ColumnsMissing { columns }),
             Err(InputFault::Sink(error)) => {
                 intake.end_job(JobState::Failed, &error.to_string());
                 Err(error)

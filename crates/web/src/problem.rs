@@ -299,6 +299,16 @@ impl IntoResponse for Error {
                 msg: format!("Value error, {field} {rule}"),
                 r#type: "value_error",
             }]),
+            Self::Use(app::Error::ColumnsMissing { columns }) => faults(
+                columns
+                    .into_iter()
+                    .map(|column| Fault {
+                        loc: ["body", column].map(|name| Place::Name(name.to_owned())).to_vec(),
+                        msg: "Field required".to_owned(),
+                        r#type: "missing",
+                    })
+                    .collect(),
+            ),
             error => Problem::new(kind, error.detail(), members).into_response(),
         };
         if let Some(seconds) = retry_after {
@@ -362,7 +372,7 @@ fn of_use(error: &app::Error) -> &'static Kind {
     match error {
         app::Error::NotFound { .. } => &NOT_FOUND,
         app::Error::Refused(refusal) => of_refusal(refusal),
-        app::Error::BadQuery(_) | app::Error::BadInput { .. } => &BAD_QUERY,
+        app::Error::BadQuery(_) | app::Error::BadInput { .. } | app::Error::ColumnsMissing { .. } => &BAD_QUERY,
         app::Error::TooMuch(_) => &TOO_MUCH,
         app::Error::Interrupted { .. } => &INTERRUPTED,
         app::Error::WrongCredentials => &WRONG_CREDENTIALS,

@@ -153,7 +153,6 @@ fn what_is_no_readings_is_refused_as_a_whole() {
     let (_, meter) = meter(&app);
     let form = "multipart/form-data; boundary=xyz";
     for (kind, body, loc) in [
-        ("text/csv", "", "body.device_id"),
         ("text/csv", "device_id;interval_usage\n1;2\n", "body.device_id;interval_usage"),
         ("text/csv", "device_id,colour\n1,red\n", "body.colour"),
         ("application/json", "17", "body"),
@@ -170,6 +169,18 @@ fn what_is_no_readings_is_refused_as_a_whole() {
     for text in ["%5B", "%7B", "17", "%7B%22colour%22:[2]%7D"] {
         let answer = meter.send("POST", &format!("{PATH}?measurement_json={text}"), "");
         assert_faults(&answer, &[("query.measurement_json", "value_error")]);
+    }
+}
+
+#[test]
+fn all_columns_that_a_header_lacks_are_told_at_once() {
+    let app = crate::app();
+    let (_, meter) = meter(&app);
+    let meter = meter.with_header("content-type", "text/csv");
+    let columns: Vec<String> = HEADER.trim().split(',').map(|name| format!("body.{name}")).collect();
+    for (body, known) in [("", 0), ("device_id\n1\n", 1), ("interval_start_datetime,device_id,quality\n", 2)] {
+        let missing: Vec<_> = columns[known..].iter().map(|loc| (loc.as_str(), "missing")).collect();
+        assert_faults(&meter.send("POST", PATH, body), &missing);
     }
 }
 
