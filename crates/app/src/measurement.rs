@@ -107,6 +107,7 @@ impl Registry {
             report: ReadingsReport::default(),
             chunk: Chunk::default(),
             in_flight: VecDeque::new(),
+            stated: BTreeMap::new(),
             sent: 0,
             ticket,
         };
@@ -147,6 +148,9 @@ struct Intake<'r> {
     report: ReadingsReport,
     chunk: Chunk,
     in_flight: VecDeque<Sent>,
+    /// Wh of the rows that stand, by device and start in microseconds: a later row of an interval takes the place of an
+    /// earlier one. About 30 bytes a row, less than the row has as text.
+    stated: BTreeMap<DeviceId, BTreeMap<i64, i64>>,
     /// Chunks sent.
     sent: i64,
     /// Under what a submission of one chunk goes on record. A longer one does nothing twice as it is: its rows are known.
@@ -256,7 +260,10 @@ impl Intake<'_> {
             let (first, last) = (&mut self.report.first, &mut self.report.last);
             *first = Some(first.map_or(start, |known| known.min(start)));
             *last = Some(last.map_or(end, |known| known.max(end)));
-            *self.report.usage.entry(reading.device_id).or_default() += i128::from(reading.energy_wh);
+            let stated = self.stated.entry(reading.device_id).or_default();
+            let earlier = stated.insert(start.as_microsecond(), reading.energy_wh).unwrap_or(0);
+            *self.report.usage.entry(reading.device_id).or_default() +=
+                i128::from(reading.energy_wh) - i128::from(earlier);
         }
     }
 
