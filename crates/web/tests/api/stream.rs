@@ -76,6 +76,20 @@ fn a_stream_begins_now_or_where_it_is_told_to() {
 }
 
 #[test]
+fn a_stream_does_not_begin_ahead_of_the_log() {
+    let app = app();
+    let auditor = app.with_user(&[Role::Auditor], &[]);
+    let now = app.testkit.registry.health().unwrap().event_number.0;
+    let ahead = (now + 1).to_string();
+    let refused = auditor.with_header("last-event-id", &ahead).follow("/event/stream").err().expect("no stream");
+    assert_faults(&refused, &[("header.Last-Event-ID", "value_error")]);
+    let refused = auditor.follow(&format!("/event/stream?after={ahead}")).err().expect("no stream");
+    assert_faults(&refused, &[("query.after", "value_error")]);
+    let at_its_end = auditor.with_header("last-event-id", &now.to_string());
+    assert!(at_its_end.follow(&format!("/event/stream?after={ahead}")).is_ok(), "the header goes before the address");
+}
+
+#[test]
 fn a_stream_ends_with_its_token() {
     for engine in ENGINES {
         let app = TestApp::on(engine);

@@ -47,7 +47,7 @@ impl Read for StreamAsked {
 ///
 /// Server-sent events: the `id` of each is its number, its `data` the event as JSON. Begins with what happens from now on;
 /// behind the event of the header `Last-Event-ID`, which a client that was cut off sends by itself, or else behind `after`.
-/// An `id` without data says how far the log was looked at. Those who may read everything see all events, without gaps,
+/// What is ahead of the log is refused: it is not the log that the client saw. An `id` without data says how far the log was looked at. Those who may read everything see all events, without gaps,
 /// others those of their bundles, devices and accounts and of their accounts' actions. Ends when the token does and when the
 /// server stops. At most 8 for each user.
 #[utoipa::path(
@@ -70,13 +70,15 @@ async fn stream(
     Query(StreamAsked(after)): Query<StreamAsked>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let after = last_event_id(&headers)?.or(after);
+    let last_seen = last_event_id(&headers)?;
     let place = app.streams.take(caller.user_id)?;
     let reached = app.registry.reached();
-    let position = match after {
-        Some(after) => after,
-        None => app.blocking(app::Registry::health).await?.event_number,
-    };
+    let end = app.blocking(app::Registry::health).await?.event_number;
+    let position = last_seen.or(after).unwrap_or(end);
+    if position > end {
+        let loc = if last_seen.is_some() { ["header", "Last-Event-ID"] } else { ["query", "after"] };
+        return Err(ahead(loc, end));
+    }
     let feed = Feed { stopping: app.stopping.clone(), app, token, reached, position, said_at: None, place };
     let mut response = Response::new(Body::new(Growing { next: Some(Box::pin(feed.next())) }));
     let headers = response.headers_mut();
@@ -97,6 +99,15 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<EventNumber>, Error> {
         }])
     })?;
     Ok(Some(EventNumber(number)))
+}
+
+/// A log that is shorter than what a client saw is another one, and its events would pass unseen up to that number.
+fn ahead(loc: [&str; 2], end: EventNumber) -> Error {
+    Error::Faults(vec![Fault {
+        loc: loc.map(|name| json::Place::Name(name.to_owned())).to_vec(),
+        msg: format!("Value error, it is ahead of the log, which ends with event {end}; begin without it"),
+        r#type: "value_error",
+    }])
 }
 
 /// A piece of a stream that is being waited for, and what makes the one behind it.
