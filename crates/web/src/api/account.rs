@@ -4,7 +4,7 @@ mod belongings;
 
 use super::{carry_out, unexpected};
 use crate::caller::{Asked, Caller, Fresh, PathId, Query, Read};
-use crate::json::{Fields, id, text};
+use crate::json::{Fields, id, rule, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
 use crate::page::{Listed, cursor_of};
 use crate::wire::{At, Changed, Id, Text};
@@ -17,6 +17,7 @@ use domain::account::MEMBERS_MAX;
 use domain::action::{self, Edit, NewAccount, WhitelistUpdate};
 use domain::{AccountId, Command, EventNumber, OrganisationId, Outcome, UserId};
 use serde::Serialize;
+use std::collections::HashSet;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -302,6 +303,11 @@ impl Read for WhitelistBody {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let add_to_whitelist = fields.optional_list("add_to_whitelist", (0, MEMBERS_MAX), id);
         let remove_from_whitelist = fields.optional_list("remove_from_whitelist", (0, MEMBERS_MAX), id);
+        let added: HashSet<i64> = add_to_whitelist.iter().flatten().copied().collect();
+        if let Some(id) = remove_from_whitelist.iter().flatten().find(|id| added.contains(id)) {
+            let msg = format!("Value error, {id} is to be added too");
+            fields.fault("remove_from_whitelist", rule("value_error", msg));
+        }
         Some(Self { add_to_whitelist, remove_from_whitelist })
     }
 }
@@ -317,7 +323,7 @@ struct KeptUpdate<'r> {
 /// Update a whitelist
 ///
 /// For the Registry Administrator and for Trading or Production Users of the account. Adding what is there and taking off
-/// what is not changes nothing.
+/// what is not changes nothing; no account can be on both lists.
 #[utoipa::path(
     patch, path = "/account/update_whitelist/{id}", tag = "Accounts", request_body = WhitelistBody,
     params(("id" = i64, Path, description = "The account that receives", minimum = 1)),

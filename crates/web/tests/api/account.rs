@@ -78,6 +78,10 @@ fn a_whitelist_update_is_refused_with_a_reason() {
     assert_problem(&administrator.patch(&path, &json!({"add_to_whitelist": [receiver]})), 400, "whitelist_is_self");
     let unknown = administrator.patch("/account/update_whitelist/99", &json!({"add_to_whitelist": [receiver]}));
     assert_problem(&unknown, 404, "account_missing");
+    let both = json!({"add_to_whitelist": [7, 8, 9], "remove_from_whitelist": [1, "8", 9]});
+    let both = administrator.patch(&path, &both);
+    assert_faults(&both, &[("body.remove_from_whitelist", "value_error")]);
+    assert_eq!(both.json["detail"][0]["msg"], "Value error, 8 is to be added too");
     assert_faults(
         &administrator.patch(&path, &json!({"add": [1], "add_to_whitelist": 1})),
         &[("body.add", "extra_forbidden"), ("body.add_to_whitelist", "list_type")],
