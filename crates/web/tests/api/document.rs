@@ -95,9 +95,16 @@ fn what_is_an_energy_or_a_power_names_its_unit() {
     let mut checked = 0;
     for (place, property) in found {
         let unit = match place.rsplit('.').next().expect("a name") {
-            "certificate_quantity" | "bundle_quantity" | "total_quantity" | "quantity" | "face_value" => "Wh",
-            "total_certificate_volume" | "total_certificate_energy" | "energy_by_fuel_type" => "Wh",
-            "interval_usage" | "total_usage_per_device" => "Wh",
+            "certificate_quantity"
+            | "bundle_quantity"
+            | "total_quantity"
+            | "quantity"
+            | "face_value"
+            | "total_certificate_volume"
+            | "total_certificate_energy"
+            | "energy_by_fuel_type"
+            | "interval_usage"
+            | "total_usage_per_device" => "Wh",
             name if name.ends_with("_wh") => "Wh",
             "capacity" | "peak_demand" | "device_capacity_by_type" => "W",
             _ => continue,
