@@ -13,7 +13,7 @@ patterns=(
     '(deb|security|ftp)[.]debian[.]org|archive[.]ubuntu[.]com|apt[.]postgresql[.]org'
     'proxy[.]golang[.]org|registry-1[.]docker[.]io|ghcr[.]io'
 )
-others=(':!Cargo.lock' ':!crates/web/static/redoc/*.js' ':!crates/web/static/redoc/*.txt')
+others=(':!Cargo.lock' ':!crates/web/static/redoc/*.js' ':!crates/web/static/redoc/*.txt' ':!crates/ui/static/*.min.*')
 
 found=0
 for pattern in "${patterns[@]}"; do

@@ -70,7 +70,8 @@ fn serve_until_told(registry: &Registry, listener: TcpListener, controls: Contro
             };
             tracing::info!(signal = name, "stopping; what was begun is finished");
         };
-        web::serve(registry.clone(), Limits::default(), controls, listener, told_to_stop).await
+        let screens = |api| ui::screens(registry.clone(), api);
+        web::serve(registry.clone(), Limits::default(), controls, screens, listener, told_to_stop).await
     });
     runtime.shutdown_timeout(THREADS_END_AFTER);
     served.map_err(Failure::io("the server"))

@@ -49,7 +49,9 @@ impl TestApp {
             let shutdown = async move {
                 let _: Result<(), _> = stopped.await;
             };
-            runtime.block_on(web::serve(registry, limits, controls, listener, shutdown)).expect("the server runs");
+            let screens = |api| ui::screens(registry.clone(), api);
+            let served = web::serve(registry.clone(), limits, controls, screens, listener, shutdown);
+            runtime.block_on(served).expect("the server runs");
         });
         let agent = Agent::config_builder()
             .http_status_as_error(false)

@@ -19,8 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("verify", &["db"]),
     ("app", &["store", "domain"]),
     ("web", &["app", "domain"]),
-    ("granary", &["web", "app", "db", "verify", "domain"]),
-    ("testkit", &["granary", "web", "app", "store", "db", "domain", "verify"]),
+    ("ui", &["web", "app", "domain"]),
+    ("granary", &["ui", "web", "app", "db", "verify", "domain"]),
+    ("testkit", &["granary", "ui", "web", "app", "store", "db", "domain", "verify"]),
 ];
 
 /// A group of libraries, the only crates that may depend on them directly, and why.
@@ -43,8 +44,8 @@ const RESERVED: &[Reserved] = &[
     Reserved { libraries: &["rusqlite", "postgres"], crates: &["db", "testkit"], reason: "only `db` names a driver" },
     Reserved {
         libraries: &["axum", "hyper", "tower", "tower-http"],
-        crates: &["web", "granary", "testkit"],
-        reason: "only `web` speaks HTTP",
+        crates: &["web", "ui", "granary", "testkit"],
+        reason: "only `web` and `ui` speak HTTP",
     },
 ];
 
@@ -223,7 +224,7 @@ fn a_forbidden_dependency_is_named_with_its_rule() {
         ("verify", "domain", Kind::Normal, "verify → domain: not an arrow of the layers"),
         ("web", "rusqlite", Kind::Normal, "web → rusqlite: only `db` names a driver"),
         ("web", "postgres", Kind::Dev, "web → postgres: only `db` names a driver"),
-        ("app", "axum", Kind::Normal, "app → axum: only `web` speaks HTTP"),
+        ("app", "axum", Kind::Normal, "app → axum: only `web` and `ui` speak HTTP"),
         ("domain", "tokio", Kind::Normal, "domain → tokio: domain has no async, no clock and no randomness"),
         ("verify", "rand", Kind::Normal, "verify → rand: verify has no async, no clock and no randomness"),
         ("store", "uuid", Kind::Build, "store → uuid: store has no async, no clock and no randomness"),

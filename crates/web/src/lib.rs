@@ -11,6 +11,7 @@ mod caller;
 mod download;
 mod envelope;
 mod idempotency;
+mod inside;
 mod json;
 mod limits;
 mod names;
@@ -26,6 +27,7 @@ mod upload;
 mod wire;
 
 pub use api::log_level::{Controls, LogLevel};
+pub use inside::{Answered, Inside, Refused};
 pub use limits::Limits;
 pub use openapi::{openapi, openapi_json};
 pub use server::serve;
@@ -70,7 +72,7 @@ impl App {
     }
 }
 
-/// All of the API and its pages, over a registry.
+/// All of the API and its pages, over a registry, with the pages of people's screens beside them.
 ///
 /// The last handle of a registry must not be dropped on an async runtime, so whoever calls this keeps one and closes it.
 pub(crate) fn router(
@@ -78,6 +80,7 @@ pub(crate) fn router(
     limits: Limits,
     controls: Controls,
     stopping: watch::Receiver<bool>,
+    screens: impl FnOnce(Inside) -> axum::Router,
 ) -> axum::Router {
     // All streams together are bounded by the connections.
     let streams = Places::new(PlacesFor::Streams, limits.streams_per_user_max, usize::MAX);
@@ -97,5 +100,7 @@ pub(crate) fn router(
     };
     let (api, _) = api::routes().split_for_parts();
     let api = api.route_layer(axum::middleware::from_fn_with_state(app.clone(), idempotency::once));
-    envelope::around(api.merge(pages::routes()).with_state(app), requests)
+    let api = api.with_state(app.clone());
+    let screens = screens(Inside(api.clone()));
+    envelope::around(api.merge(pages::routes().with_state(app)).merge(screens), requests)
 }

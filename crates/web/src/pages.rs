@@ -38,7 +38,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi::openapi
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/", get(async || Redirect::temporary("/docs")))
+        .route("/", get(async || Redirect::temporary("/ui")))
         .route("/docs", get(async || page(DOCS.to_owned(), DOCUMENTATION_POLICY)))
         .route("/docs/{file}", get(swagger_file))
         .route("/redoc", get(async || page(REDOC.to_owned(), DOCUMENTATION_POLICY)))

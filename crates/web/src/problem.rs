@@ -348,6 +348,12 @@ impl Error {
     }
 }
 
+/// Status, title and numbers of an error, for those who tell it in another form.
+pub(crate) fn told(error: &app::Error) -> (StatusCode, &'static str, Map<String, Value>) {
+    let kind = of_use(error);
+    (kind.status, kind.title, members_of(error))
+}
+
 fn faults(detail: Vec<Fault>) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(Faults { detail })).into_response()
 }

@@ -3,7 +3,7 @@
 //! Invariant: a client that does nothing costs a place for a bounded time only.
 
 use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX, LINGER, LINGER_BYTES_MAX};
-use crate::{Controls, Limits};
+use crate::{Controls, Inside, Limits};
 use app::Registry;
 use axum::Router;
 use axum::body::Body;
@@ -40,7 +40,8 @@ enum Phase {
     Ended,
 }
 
-/// Serves the registry until `shutdown` is done. `controls` are what the API may change of the program around it.
+/// Serves the registry until `shutdown` is done. `controls` are what the API may change of the program around it; `screens`
+/// makes the pages for people, which may ask the API from inside.
 ///
 /// # Errors
 /// If the address of `listener` cannot be told.
@@ -48,12 +49,13 @@ pub async fn serve(
     registry: Registry,
     limits: Limits,
     controls: Controls,
+    screens: impl FnOnce(Inside) -> Router,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     let (stop, stopping) = watch::channel(false);
-    let router = crate::router(registry, limits, controls, stopping);
+    let router = crate::router(registry, limits, controls, stopping, screens);
     let most = usize::try_from(limits.connections_max).unwrap_or(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(most));
     let (phase, phases) = watch::channel(Phase::Open);

@@ -30,7 +30,7 @@ fn the_documentation_works_with_no_internet() {
 #[test]
 fn the_start_leads_to_the_documentation() {
     let answer = app().anonymous().get("/").expect(307);
-    assert_eq!(answer.header("location"), Some("/docs"));
+    assert_eq!(answer.header("location"), Some("/ui"));
 }
 
 #[test]

@@ -1,0 +1,16 @@
+//! Every limit of the screens, with its name.
+
+use std::time::Duration;
+
+/// Bytes of a form. The largest names as many bundles as one action takes.
+pub(crate) const FORM_BYTES_MAX: usize = 1024 * 1024;
+/// How long a form may take to arrive.
+pub(crate) const FORM_ARRIVES_IN: Duration = Duration::from_secs(30);
+/// Fields of one form.
+pub(crate) const FORM_FIELDS_MAX: usize = 20_000;
+/// Characters of a cookie's value that are worth a look.
+pub(crate) const COOKIE_CHARS_MAX: usize = 200;
+/// Characters of an address that sign-in leads back to.
+pub(crate) const NEXT_CHARS_MAX: usize = 2_000;
+/// Accounts of the account picker on one page.
+pub(crate) const ACCOUNTS_PER_PAGE: usize = 100;

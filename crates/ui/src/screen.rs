@@ -1,0 +1,21 @@
+//! The screens, one file each, and their addresses.
+
+mod accounts;
+mod overview;
+mod profile;
+mod search;
+mod sign_in;
+
+use crate::{Ui, asset};
+use axum::Router;
+use axum::routing::get;
+
+pub(crate) fn routes() -> Router<Ui> {
+    Router::new()
+        .route("/assets/{hash}/{name}", get(asset::serve))
+        .merge(sign_in::routes())
+        .merge(accounts::routes())
+        .merge(overview::routes())
+        .merge(profile::routes())
+        .merge(search::routes())
+}

@@ -1,0 +1,71 @@
+// What pages do beyond forms and links: local times, keys, questions before what cannot be undone, copying.
+// Every page works without it.
+"use strict";
+
+(() => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const isUtc = () => new Date().getTimezoneOffset() === 0 && /^(Etc\/)?(UTC|GMT|UCT|Zulu)$/.test(zone);
+  const local = new Intl.DateTimeFormat("en-GB", {
+    year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+  });
+
+  // The local time of an instant, as its title and, where there is room for it, beside it.
+  function localise(root) {
+    for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+      const at = new Date(time.getAttribute("datetime"));
+      if (Number.isNaN(at.getTime())) continue;
+      time.dataset.local = "";
+      time.title = `${time.textContent} UTC, ${local.format(at)}`;
+      if (time.closest("[data-local-times]") && !isUtc()) {
+        const beside = document.createElement("small");
+        beside.className = "local";
+        beside.textContent = local.format(at);
+        time.after(" ", beside);
+      }
+    }
+  }
+
+  function prepare(root) {
+    localise(root);
+    for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+    for (const button of root.querySelectorAll("[data-without-script]")) button.hidden = true;
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("click", (event) => {
+    const asking = event.target.closest("[data-ask]");
+    if (asking && !window.confirm(asking.dataset.ask)) event.preventDefault();
+    const copying = event.target.closest("[data-copy]");
+    if (copying) {
+      const text = document.getElementById(copying.dataset.copy).textContent;
+      navigator.clipboard.writeText(text).then(() => { copying.textContent = "Copied"; });
+    }
+    for (const menu of document.querySelectorAll("details.who[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of document.querySelectorAll("details.who[open]")) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+      return;
+    }
+    const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") {
+      const search = document.getElementById("search");
+      if (search) { event.preventDefault(); search.focus(); search.select(); }
+    } else if (event.key === "?" && document.getElementById("search")) {
+      window.location.assign("/ui/help");
+    }
+  });
+
+  document.addEventListener("DOMContentLoaded", () => prepare(document));
+  document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
+})();
