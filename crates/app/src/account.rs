@@ -7,7 +7,8 @@ use crate::certificate::BundleView;
 use crate::register::{AccountView, DeviceView, UserView, may_read, user_views};
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{
-    Account, AccountId, BundleId, BundleStatus, Capability, CertificateAttributes, DeviceId, EventNumber, WattHours,
+    Account, AccountId, BundleId, BundleStatus, Capability, CertificateAttributes, DeviceId, EventNumber, Refusal,
+    WattHours,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -97,6 +98,31 @@ impl Registry {
         let rows =
             self.of_account(caller, id, fresh, |connection| list(connection, id, paging.after, paging.rows()))?;
         Ok(paging.page(rows, |account| account.id.0))
+    }
+
+    /// The account of exactly this name, for who may put it on the whitelist of `receiver`: the whitelist would tell them the
+    /// name of any account. `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a receiver that the caller may not read, [`Refusal::Forbidden`] for who may not change its
+    /// whitelist.
+    pub fn account_to_whitelist(
+        &self,
+        caller: &Caller,
+        receiver: AccountId,
+        name: &str,
+        fresh: Option<EventNumber>,
+    ) -> Result<Option<AccountId>, Error> {
+        let capability = Capability::UpdateWhitelist(receiver);
+        let found = self.of_account(caller, receiver, fresh, |connection| {
+            let members = store::user::memberships(connection, &[caller.user_id.0])?;
+            if !capability.granted(caller.roles, members.contains(&(caller.user_id, receiver))) {
+                return Ok(None);
+            }
+            Ok(Some(store::account::by_name(connection, name)?.map(|account| account.id)))
+        })?;
+        let needs = "the role Registry Administrator, or Trading or Production User of the account";
+        found.ok_or_else(|| Refusal::Forbidden { needs: needs.to_owned() }.into())
     }
 
     /// The bundles of an account in the order of (production start, id), without split parents. Blocks.

@@ -32,6 +32,15 @@ pub fn by_id(connection: &mut Connection, id: AccountId) -> Result<Option<Accoun
     Ok(by_ids(connection, &[id.0])?.into_iter().next())
 }
 
+/// The account of exactly this name that is not deleted: there is one at most.
+pub fn by_name(connection: &mut Connection, name: &str) -> Result<Option<Account>> {
+    connection.query_optional(
+        concat!("SELECT ", columns!(), " FROM account a WHERE a.name = $1 AND NOT a.is_deleted"),
+        &[name.into()],
+        account_of,
+    )
+}
+
 /// The users of these accounts, without deleted ones; nobody belongs to a deleted account.
 pub fn members(connection: &mut Connection, accounts: &[i64]) -> Result<Vec<(UserId, AccountId)>> {
     connection.query(

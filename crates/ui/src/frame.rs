@@ -4,9 +4,11 @@ use crate::failure::Failure;
 use crate::visitor::{Known, Theme, Visitor};
 use crate::{asset, form};
 use askama::Template;
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use domain::{AccountId, Capability};
+use web::Refused;
 
 /// Nothing from elsewhere, nothing inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -99,7 +101,7 @@ fn groups(_visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<
     let mut groups = Vec::new();
     if let Some(account) = account {
         let in_account = |place: &str, text| link(format!("/ui/account/{}{place}", account.0), text);
-        let links = vec![in_account("", "Overview")];
+        let links = vec![in_account("", "Overview"), in_account("/whitelist", "Whitelist")];
         groups.push(Group { name: "This account", links });
     }
     let work = vec![of("/ui/accounts", "Accounts")];
@@ -117,4 +119,14 @@ pub(crate) fn show(page: &impl Template) -> Result<Response, Failure> {
         Failure::Ours
     })?;
     Ok(([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], html).into_response())
+}
+
+/// As [`show`], of a page that says why what was asked for was refused.
+///
+/// # Errors
+/// As [`show`].
+pub(crate) fn show_refused(page: &impl Template, refused: &Refused) -> Result<Response, Failure> {
+    let mut response = show(page)?;
+    *response.status_mut() = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    Ok(response)
 }

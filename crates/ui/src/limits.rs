@@ -14,3 +14,5 @@ pub(crate) const COOKIE_CHARS_MAX: usize = 200;
 pub(crate) const NEXT_CHARS_MAX: usize = 2_000;
 /// Accounts of the account picker on one page.
 pub(crate) const ACCOUNTS_PER_PAGE: usize = 100;
+/// Accounts of one list of a whitelist on one page.
+pub(crate) const WHITELIST_PER_PAGE: usize = 100;

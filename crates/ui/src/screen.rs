@@ -5,6 +5,7 @@ mod overview;
 mod profile;
 mod search;
 mod sign_in;
+mod whitelist;
 
 use crate::{Ui, asset};
 use axum::Router;
@@ -18,4 +19,5 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(overview::routes())
         .merge(profile::routes())
         .merge(search::routes())
+        .merge(whitelist::routes())
 }

@@ -2,6 +2,7 @@
 
 mod profile;
 mod session;
+mod whitelist;
 
 use domain::{AccountId, Role};
 use std::fmt::Write as _;
