@@ -50,6 +50,23 @@ impl Registry {
         Ok(paging.page(views, |view| view.account.id.0))
     }
 
+    /// What those of these accounts are called that the caller may read. Blocks.
+    pub fn account_names(
+        &self,
+        caller: &Caller,
+        ids: &[AccountId],
+        fresh: Option<EventNumber>,
+    ) -> Result<BTreeMap<AccountId, String>, Error> {
+        self.read(fresh, |connection| {
+            let own = store::user::memberships(connection, &[caller.user_id.0])?;
+            let is_readable =
+                |id: &AccountId| caller.may(Capability::ReadEverything) || own.contains(&(caller.user_id, *id));
+            let ids: Vec<i64> = ids.iter().filter(|id| is_readable(id)).map(|id| id.0).collect();
+            let accounts = store::account::by_ids(connection, &ids)?;
+            Ok(accounts.into_iter().map(|account| (account.id, account.name)).collect())
+        })
+    }
+
     /// The users of an account, in the order of their ids. Blocks.
     pub fn account_users(
         &self,
@@ -170,7 +187,8 @@ impl Registry {
     ) -> Result<AccountSummary, Error> {
         self.of_account(caller, id, fresh, |connection| {
             let mut summary = AccountSummary::default();
-            for of in store::device::sums_by_type(connection, id)? {
+            let filter = store::device::Filter { account: Some(id), ..Default::default() };
+            for of in store::device::sums_by_type(connection, &filter)? {
                 summary.devices += of.devices;
                 summary.devices_by_type.insert(of.technology_type, (of.devices, of.capacity_watts));
             }

@@ -14,6 +14,9 @@ pub struct DeviceFilter {
     pub with_deleted: bool,
 }
 
+/// How many devices there are of a type of technology, and what they can deliver together.
+pub type FleetShare = store::device::TypeSum;
+
 impl Registry {
     /// Devices of the caller's accounts, or of all accounts for registrars and those who may read everything; in the order
     /// of their ids. Blocks.
@@ -24,17 +27,31 @@ impl Registry {
         paging: Paging<i64>,
         fresh: Option<EventNumber>,
     ) -> Result<Page<DeviceView, i64>, Error> {
-        let sees_all = caller.may(Capability::ManageDevices) || caller.may(Capability::ReadEverything);
-        let filter = store::device::Filter {
-            member: (!sees_all).then_some(caller.user_id),
-            account: filter.account,
-            energy_source: filter.energy_source,
-            kind: filter.kind,
-            is_approved: filter.is_approved,
-            with_deleted: filter.with_deleted,
-        };
+        let filter = scoped(caller, filter);
         let rows =
             self.read(fresh, |connection| store::device::list(connection, &filter, paging.after, paging.rows()))?;
         Ok(paging.page(rows, |device| device.id.0))
+    }
+    /// The devices of [`devices`](Self::devices) summed up by type of technology, in the order of types. Blocks.
+    pub fn fleet(
+        &self,
+        caller: &Caller,
+        filter: &DeviceFilter,
+        fresh: Option<EventNumber>,
+    ) -> Result<Vec<FleetShare>, Error> {
+        let filter = scoped(caller, filter);
+        self.read(fresh, |connection| store::device::sums_by_type(connection, &filter))
+    }
+}
+
+fn scoped(caller: &Caller, filter: &DeviceFilter) -> store::device::Filter {
+    let sees_all = caller.may(Capability::ManageDevices) || caller.may(Capability::ReadEverything);
+    store::device::Filter {
+        member: (!sees_all).then_some(caller.user_id),
+        account: filter.account,
+        energy_source: filter.energy_source,
+        kind: filter.kind,
+        is_approved: filter.is_approved,
+        with_deleted: filter.with_deleted,
     }
 }

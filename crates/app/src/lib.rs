@@ -44,7 +44,7 @@ pub use certificate::{
     issuance_id, parse_issuance_id,
 };
 pub use clock::Clock;
-pub use device::DeviceFilter;
+pub use device::{DeviceFilter, FleetShare};
 pub use error::Error;
 pub use event::{EventPage, EventQuery, EventView, FieldView};
 pub use export::{BundleExport, ExportError, write_bundles};

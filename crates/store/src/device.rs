@@ -92,9 +92,15 @@ pub struct Filter {
 
 /// Up to `limit` devices of `filter` behind an id, in the order of ids.
 pub fn list(connection: &mut Connection, filter: &Filter, after: Option<i64>, limit: i64) -> Result<Vec<Device>> {
-    let select = Select::new(concat!("SELECT ", columns!(), " FROM device d"))
-        .and("d.account_id = ?", filter.account.map(|id| id.0))
+    let select = conditions(Select::new(concat!("SELECT ", columns!(), " FROM device d")), filter)
         .and("d.id > ?", after)
+        .tail("ORDER BY d.id LIMIT ?", limit);
+    connection.select(&select, device_of)
+}
+
+fn conditions<'v>(select: Select<'v>, filter: &Filter) -> Select<'v> {
+    select
+        .and("d.account_id = ?", filter.account.map(|id| id.0))
         .and(
             "d.account_id IN (SELECT m.account_id FROM account_user m JOIN account a ON a.id = m.account_id \
              WHERE m.user_id = ? AND NOT a.is_deleted)",
@@ -104,8 +110,6 @@ pub fn list(connection: &mut Connection, filter: &Filter, after: Option<i64>, li
         .and("d.kind = ?", filter.kind.map(DeviceKind::code))
         .and("d.is_approved = ?", filter.is_approved)
         .and_if(!filter.with_deleted, "NOT d.is_deleted")
-        .tail("ORDER BY d.id LIMIT ?", limit);
-    connection.select(&select, device_of)
 }
 
 /// Up to `limit` devices of an account that are not deleted.
@@ -114,21 +118,22 @@ pub fn live_of_account(connection: &mut Connection, account: AccountId, limit: i
     list(connection, &filter, None, limit)
 }
 
-/// How many devices of an account there are of a type, and what they can deliver together.
+/// How many devices there are of a type of technology, and what they can deliver together.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeSum {
     pub technology_type: String,
     pub devices: u64,
     pub capacity_watts: u64,
 }
 
-/// The devices of an account that are not deleted, summed up by type of technology.
-pub fn sums_by_type(connection: &mut Connection, account: AccountId) -> Result<Vec<TypeSum>> {
-    connection.query(
-        "SELECT d.technology_type, COUNT(*), CAST(SUM(d.capacity_watts) AS BIGINT) FROM device d \
-         WHERE d.account_id = $1 AND NOT d.is_deleted GROUP BY d.technology_type ORDER BY d.technology_type",
-        &[account.0.into()],
-        |r| Ok(TypeSum { technology_type: r.get(0)?, devices: count(r, 1)?, capacity_watts: count(r, 2)? }),
-    )
+/// The devices of `filter` summed up by type of technology, in the order of types.
+pub fn sums_by_type(connection: &mut Connection, filter: &Filter) -> Result<Vec<TypeSum>> {
+    const SUMS: &str = "SELECT d.technology_type, COUNT(*), CAST(SUM(d.capacity_watts) AS BIGINT) FROM device d";
+    let select =
+        conditions(Select::new(SUMS), filter).tail("GROUP BY d.technology_type ORDER BY d.technology_type", ());
+    connection.select(&select, |r| {
+        Ok(TypeSum { technology_type: r.get(0)?, devices: count(r, 1)?, capacity_watts: count(r, 2)? })
+    })
 }
 
 /// Production devices that are not deleted, in the order of their ids.

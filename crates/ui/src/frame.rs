@@ -95,16 +95,20 @@ impl Frame {
 }
 
 /// Where this visitor may go.
-fn groups(_visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<Group> {
+fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<Group> {
     let link = |to: String, text| Link { is_current: to == current, to, text };
     let of = |to: &str, text| link(to.to_owned(), text);
     let mut groups = Vec::new();
     if let Some(account) = account {
         let in_account = |place: &str, text| link(format!("/ui/account/{}{place}", account.0), text);
-        let links = vec![in_account("", "Overview"), in_account("/whitelist", "Whitelist")];
+        let links =
+            vec![in_account("", "Overview"), in_account("/devices", "Devices"), in_account("/whitelist", "Whitelist")];
         groups.push(Group { name: "This account", links });
     }
-    let work = vec![of("/ui/accounts", "Accounts")];
+    let mut work = vec![of("/ui/accounts", "Accounts")];
+    if visitor.may(Capability::ManageDevices) || visitor.may(Capability::ReadEverything) {
+        work.push(of("/ui/devices", "Devices"));
+    }
     groups.push(Group { name: "Registry", links: work });
     groups
 }

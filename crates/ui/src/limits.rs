@@ -16,3 +16,7 @@ pub(crate) const NEXT_CHARS_MAX: usize = 2_000;
 pub(crate) const ACCOUNTS_PER_PAGE: usize = 100;
 /// Accounts of one list of a whitelist on one page.
 pub(crate) const WHITELIST_PER_PAGE: usize = 100;
+/// Devices on one page of a list.
+pub(crate) const DEVICES_PER_PAGE: usize = 100;
+/// Technologies of a fleet that stand alone.
+pub(crate) const TECHNOLOGIES_SHOWN_MAX: usize = 12;

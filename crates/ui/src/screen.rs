@@ -1,6 +1,7 @@
 //! The screens, one file each, and their addresses.
 
 mod accounts;
+mod device;
 mod overview;
 mod profile;
 mod search;
@@ -16,6 +17,7 @@ pub(crate) fn routes() -> Router<Ui> {
         .route("/assets/{hash}/{name}", get(asset::serve))
         .merge(sign_in::routes())
         .merge(accounts::routes())
+        .merge(device::routes())
         .merge(overview::routes())
         .merge(profile::routes())
         .merge(search::routes())

@@ -1,0 +1,148 @@
+//! One device: what is stated of it, and what becomes of it.
+
+use super::{account_of, kind};
+use crate::Ui;
+use crate::failure::Failure;
+use crate::form::{Form, ONCE};
+use crate::format::{self, Markup};
+use crate::frame::{Frame, show, show_refused};
+use crate::visitor::{Known, Visitor, changed};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::Method;
+use axum::response::Response;
+use domain::{Capability, Device, DeviceId, DeviceKind, GrossNet};
+use serde_json::Value;
+use web::Refused;
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct Page {
+    frame: Frame,
+    id: i64,
+    name: String,
+    account: Known,
+    /// Where there is more of the account, for who may see it.
+    to_account: String,
+    state: Standing,
+    notes: Vec<&'static str>,
+    facts: Vec<(&'static str, String)>,
+    operational: Markup,
+    created: Markup,
+    capacity: Markup,
+    demand: Markup,
+    issued: Markup,
+    may_change: bool,
+    may_approve: bool,
+    may_delete: bool,
+    refused: Option<Refused>,
+}
+
+/// How a device stands: the class of its tag, and the tag.
+struct Standing(&'static str, &'static str);
+
+impl Standing {
+    const fn of(device: &Device) -> Self {
+        if device.is_deleted {
+            Self("bad", "deleted")
+        } else if device.is_approved {
+            Self("good", "approved")
+        } else {
+            Self("warn", "waiting for approval")
+        }
+    }
+}
+
+/// What is to be known of a device beside what is stated of it.
+fn notes(device: &Device) -> Vec<&'static str> {
+    let of_state = if device.is_deleted {
+        Some("The device is deleted: nothing more is accepted or issued for it. Its meter stays taken for ever.")
+    } else if device.is_approved {
+        None
+    } else {
+        Some("Nothing is issued for the device until a registrar approves it. Readings are accepted already.")
+    };
+    let of_kind = match device.description.kind {
+        DeviceKind::Production => None,
+        DeviceKind::Consumption => {
+            Some("A consumption device: its readings are kept, and no certificates are issued for them.")
+        }
+        DeviceKind::Storage => Some(
+            "A storage device: its meter counts what it gives back as positive and what it draws as negative. No \
+             certificates are issued for its readings as such; what it gives back is certified against charge records.",
+        ),
+    };
+    of_state.into_iter().chain(of_kind).collect()
+}
+
+/// The device, if it is there for the visitor.
+pub(super) async fn find(ui: &Ui, visitor: &Visitor, id: i64) -> Result<Device, Failure> {
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    ui.blocking(move |registry| registry.device(&caller, DeviceId(id), fresh)).await
+}
+
+pub(super) async fn device(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
+    show(&page(&ui, &visitor, id, None).await?)
+}
+
+async fn page(ui: &Ui, visitor: &Visitor, id: i64, refused: Option<Refused>) -> Result<Page, Failure> {
+    let device = find(ui, visitor, id).await?;
+    let account = account_of(ui, visitor, device.account_id).await?;
+    let (state, notes) = (Standing::of(&device), notes(&device));
+    let about = device.description;
+    let reads_account = visitor.may(Capability::ReadEverything) || visitor.belongs_to(account.id);
+    let may_manage = !device.is_deleted && visitor.may(Capability::ManageDevices);
+    let current = format!("/ui/account/{}/devices", account.id.0);
+    let frame = Frame::of_account(visitor, &about.name, &current, account.clone());
+    let gross_net = match device.gross_net {
+        None => "open until the first reading",
+        Some(GrossNet::Gross) => "gross",
+        Some(GrossNet::Net) => "net",
+    };
+    Ok(Page {
+        frame,
+        id,
+        to_account: format!("/ui/account/{}{}", account.id.0, if reads_account { "" } else { "/devices" }),
+        state,
+        notes,
+        facts: vec![
+            ("Does", kind(about.kind).to_owned()),
+            ("Energy source", format::source(about.energy_source).to_owned()),
+            ("Technology", about.technology_type),
+            ("Grid", about.grid),
+            ("Location", about.location),
+            ("Meter", about.meter_data_id.unwrap_or_else(|| "none".to_owned())),
+            ("Meter counts", gross_net.to_owned()),
+        ],
+        operational: format::instant(about.operational_date),
+        created: format::instant(device.created_at),
+        capacity: format::power(about.capacity_watts),
+        demand: format::power(about.peak_demand_watts),
+        issued: format::energy(domain::WattHours(device.next_certificate.saturating_sub(1))),
+        may_change: !device.is_deleted && visitor.may(Capability::ChangeDevice(account.id)),
+        may_approve: may_manage && !device.is_approved,
+        may_delete: may_manage,
+        name: about.name,
+        account,
+        refused,
+    })
+}
+
+pub(super) async fn approve(State(ui): State<Ui>, Path(id): Path<i64>, form: Form) -> Result<Response, Failure> {
+    act(&ui, form, Method::POST, "approve", id).await
+}
+
+pub(super) async fn delete(State(ui): State<Ui>, Path(id): Path<i64>, form: Form) -> Result<Response, Failure> {
+    act(&ui, form, Method::DELETE, "delete", id).await
+}
+
+async fn act(ui: &Ui, form: Form, method: Method, verb: &str, id: i64) -> Result<Response, Failure> {
+    let Form { visitor, fields } = form;
+    // What is not there for the visitor is not there, whatever they may not do with it.
+    find(ui, &visitor, id).await?;
+    let address = format!("/device/{verb}/{id}");
+    match ui.api.ask(&visitor.caller, method, &address, &Value::Null, fields.get(ONCE)).await {
+        Ok(answered) => Ok(changed(answered.event, &format!("/ui/device/{id}"))),
+        Err(refused) => show_refused(&page(ui, &visitor, id, Some(refused.clone())).await?, &refused),
+    }
+}
