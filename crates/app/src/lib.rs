@@ -20,6 +20,7 @@ mod import;
 mod issue;
 mod job;
 mod lineage;
+mod listing;
 mod measure;
 mod measurement;
 mod organisation;
@@ -53,6 +54,7 @@ pub use import::{Format, RowFault, ZoneOfTimes, parse_energy, parse_instant};
 pub use issue::{ISSUE_DRY_RUN_READINGS_MAX, IssueRequest};
 pub use job::{JobQuery, JobView, Progress, RefusedReading};
 pub use lineage::{Held, LINEAGE_BUNDLES_MAX, LINEAGE_EVENTS_MAX, Lineage, LineageBundle, Relation};
+pub use listing::{BundleList, BundleListing, BundleSum, LISTING_LOOKS_MAX};
 pub use measure::{Histogram, Measured};
 pub use measurement::{
     MeasurementPage, MeasurementQuery, MeasurementView, REJECTED_LISTED_MAX, ReadingsReport, RejectedRow,
@@ -63,6 +65,7 @@ pub use registry::{Health, OpenError, Registry};
 pub use seed::{SeedCount, SeedError, SeedFault, SeedFinding, SeedReport, SeedTable, SeedVerdict};
 pub use settings::Settings;
 pub use sheet::{Cell, Sheet, SheetFormat};
+pub use store::bundle::{Place, listing::Order};
 pub use store::job::{JobKind, JobState};
 pub use store::{MIGRATIONS, Url};
 pub use work::{Answer, Done, Pending};

@@ -140,7 +140,8 @@ fn limit(most: usize) -> i64 {
     i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
-fn is_readable(sight: &Sight, bundle: &Bundle) -> bool {
+/// Whether a bundle is of an account of theirs, or cancelled for one.
+pub(crate) fn is_readable(sight: &Sight, bundle: &Bundle) -> bool {
     let beneficiary = bundle.cancellation.as_ref().and_then(|cancellation| cancellation.beneficiary_account);
     sight.account(bundle.account_id) || beneficiary.is_some_and(|account| sight.account(account))
 }

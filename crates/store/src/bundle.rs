@@ -41,6 +41,8 @@ macro_rules! columns {
     };
 }
 
+pub mod listing;
+
 fn bundle_of(row: &Row<'_>) -> Result<Bundle> {
     let (parent, beneficiary): (Option<i64>, Option<String>) = (row.get(10)?, row.get(12)?);
     let cancellation = match beneficiary {

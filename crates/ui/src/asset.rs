@@ -30,6 +30,7 @@ const fn asset(name: &'static str, content_type: &'static str, bytes: &'static [
 const ASSETS: &[Asset] = &[
     asset("style.css", STYLE, include_bytes!("../static/style.css")),
     asset("granary.js", SCRIPT, include_bytes!("../static/granary.js")),
+    asset("selection.js", SCRIPT, include_bytes!("../static/selection.js")),
     asset("plots.js", SCRIPT, include_bytes!("../static/plots.js")),
     asset("htmx.min.js", SCRIPT, include_bytes!("../static/htmx.min.js")),
     asset("uPlot.iife.min.js", SCRIPT, include_bytes!("../static/uPlot.iife.min.js")),

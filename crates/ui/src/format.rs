@@ -2,7 +2,7 @@
 //! the title of what was rounded.
 
 use askama::{FastWritable, Values};
-use domain::{EnergySource, WattHours};
+use domain::{BundleStatus, EnergySource, WattHours};
 use jiff::Timestamp;
 use std::fmt;
 
@@ -96,6 +96,16 @@ pub(crate) const fn source(source: EnergySource) -> &'static str {
         EnergySource::Oil => "Oil",
         EnergySource::Coal => "Coal",
         EnergySource::Other => "Other",
+    }
+}
+
+/// The class of the tag that names a state.
+pub(crate) const fn tone(status: BundleStatus) -> &'static str {
+    match status {
+        BundleStatus::Active => "good",
+        BundleStatus::Locked | BundleStatus::Reserved => "warn",
+        BundleStatus::Withdrawn => "bad",
+        BundleStatus::Cancelled | BundleStatus::Claimed | BundleStatus::Expired | BundleStatus::Split => "",
     }
 }
 

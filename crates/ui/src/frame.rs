@@ -101,8 +101,12 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
     let mut groups = Vec::new();
     if let Some(account) = account {
         let in_account = |place: &str, text| link(format!("/ui/account/{}{place}", account.0), text);
-        let links =
-            vec![in_account("", "Overview"), in_account("/devices", "Devices"), in_account("/whitelist", "Whitelist")];
+        let links = vec![
+            in_account("", "Overview"),
+            in_account("/certificates", "Certificates"),
+            in_account("/devices", "Devices"),
+            in_account("/whitelist", "Whitelist"),
+        ];
         groups.push(Group { name: "This account", links });
     }
     let mut work = vec![of("/ui/accounts", "Accounts")];

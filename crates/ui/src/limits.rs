@@ -14,6 +14,15 @@ pub(crate) const COOKIE_CHARS_MAX: usize = 200;
 pub(crate) const NEXT_CHARS_MAX: usize = 2_000;
 /// Accounts of the account picker on one page.
 pub(crate) const ACCOUNTS_PER_PAGE: usize = 100;
+/// Bundles of one page of an account's certificates.
+pub(crate) const BUNDLES_PER_PAGE: usize = 100;
+/// Accounts that a transfer may choose from, and devices that a filter may.
+pub(crate) const CHOICES_MAX: usize = 1_000;
+/// Bundles that one page shows of what an action did or would do, of a lineage, and the events of one.
+pub(crate) const RESULTS_PER_PAGE: usize = 200;
+/// How often a form that was sent twice looks whether the first is done, and how long it waits in between.
+pub(crate) const FIRST_FORM_LOOKS_MAX: usize = 50;
+pub(crate) const FIRST_FORM_WAIT: Duration = Duration::from_millis(200);
 /// Accounts of one list of a whitelist on one page.
 pub(crate) const WHITELIST_PER_PAGE: usize = 100;
 /// Devices on one page of a list.

@@ -1,7 +1,12 @@
 //! The screens, one file each, and their addresses.
 
 mod accounts;
+mod act;
+mod action;
+mod certificate;
+mod certificates;
 mod device;
+mod names;
 mod overview;
 mod profile;
 mod search;
@@ -17,6 +22,10 @@ pub(crate) fn routes() -> Router<Ui> {
         .route("/assets/{hash}/{name}", get(asset::serve))
         .merge(sign_in::routes())
         .merge(accounts::routes())
+        .merge(act::routes())
+        .merge(action::routes())
+        .merge(certificate::routes())
+        .merge(certificates::routes())
         .merge(device::routes())
         .merge(overview::routes())
         .merge(profile::routes())

@@ -27,7 +27,7 @@
 
   function prepare(root) {
     localise(root);
-    for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+    for (const button of root.querySelectorAll("[data-copy], [data-print]")) button.hidden = false;
     for (const button of root.querySelectorAll("[data-without-script]")) button.hidden = true;
   }
 
@@ -38,6 +38,7 @@
   document.addEventListener("click", (event) => {
     const asking = event.target.closest("[data-ask]");
     if (asking && !window.confirm(asking.dataset.ask)) event.preventDefault();
+    if (event.target.closest("[data-print]")) window.print();
     const copying = event.target.closest("[data-copy]");
     if (copying) {
       const text = document.getElementById(copying.dataset.copy).textContent;

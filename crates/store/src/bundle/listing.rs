@@ -1,0 +1,100 @@
+//! Bundles as people leaf through them: from either end, page by page.
+//!
+//! Invariant: what one look costs does not grow with the ledger. A filter that matches next to nothing would have a page
+//! read everything in search of its rows, so a page ends at its [`horizon`].
+
+use super::{BundleFilter, Place, bundle_of, conditions, sources_of};
+use db::{Connection, Result, Select};
+use domain::{Bundle, BundleId, DeviceId, WattHours};
+use jiff::Timestamp;
+
+/// From which end: the oldest production first, or the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    OldestFirst,
+    #[default]
+    NewestFirst,
+}
+
+/// A part of the order of (production start, id): behind `after`, up to `until`, which belongs to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stretch {
+    pub order: Order,
+    pub after: Option<Place>,
+    pub until: Option<Place>,
+}
+
+/// Where `most` bundles of the account (or device) and period have been looked at, whatever else the filter asks of them;
+/// `None` where there are fewer. `issuance` is the one that is asked for.
+pub fn horizon(
+    connection: &mut Connection,
+    filter: &BundleFilter,
+    issuance: Option<(DeviceId, Timestamp)>,
+    stretch: Stretch,
+    most: i64,
+) -> Result<Option<Place>> {
+    let device = issuance.map(|(device, _)| device).or(filter.device);
+    let select = Select::new("SELECT b.production_start, b.id FROM bundle b")
+        .and("b.account_id = ?", filter.account.filter(|_| device.is_none()).map(|id| id.0))
+        .and("b.device_id = ?", device.map(|id| id.0))
+        .and("b.production_start = ?", issuance.map(|(_, start)| start))
+        .and("b.production_start >= ?", filter.period_start)
+        .and("b.production_start < ?", filter.period_end);
+    let select = within(select, stretch);
+    let skipped = most.saturating_sub(1);
+    let select = match stretch.order {
+        Order::OldestFirst => select.tail("ORDER BY b.production_start, b.id LIMIT 1 OFFSET ?", skipped),
+        Order::NewestFirst => select.tail("ORDER BY b.production_start DESC, b.id DESC LIMIT 1 OFFSET ?", skipped),
+    };
+    let found = connection.select(&select, |row| Ok((row.get(0)?, BundleId(row.get(1)?))))?;
+    Ok(found.into_iter().next())
+}
+
+/// The bundles of `filter` in a stretch, at most `limit`. `now` decides what counts as expired.
+pub fn page(
+    connection: &mut Connection,
+    filter: &BundleFilter,
+    issuance: Option<(DeviceId, Timestamp)>,
+    now: Timestamp,
+    stretch: Stretch,
+    limit: i64,
+) -> Result<Vec<Bundle>> {
+    let sources = sources_of(filter);
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM bundle b"));
+    let select = within(conditions(select, filter, issuance, &sources, now), stretch);
+    let select = match stretch.order {
+        Order::OldestFirst => select.tail("ORDER BY b.production_start, b.id LIMIT ?", limit),
+        Order::NewestFirst => select.tail("ORDER BY b.production_start DESC, b.id DESC LIMIT ?", limit),
+    };
+    connection.select(&select, bundle_of)
+}
+
+/// How many bundles of `filter` are in a stretch, and what they hold together.
+pub fn sum(
+    connection: &mut Connection,
+    filter: &BundleFilter,
+    issuance: Option<(DeviceId, Timestamp)>,
+    now: Timestamp,
+    stretch: Stretch,
+) -> Result<(u64, WattHours)> {
+    const SUM: &str =
+        "SELECT COUNT(*), CAST(COALESCE(SUM(b.range_last - b.range_first + 1), 0) AS BIGINT) FROM bundle b";
+    let sources = sources_of(filter);
+    let select = within(conditions(Select::new(SUM), filter, issuance, &sources, now), stretch);
+    let found =
+        connection.select(&select, |row| Ok((crate::code::count(row, 0)?, WattHours(crate::code::count(row, 1)?))))?;
+    Ok(found.into_iter().next().unwrap_or((0, WattHours::ZERO)))
+}
+
+fn within(select: Select<'_>, stretch: Stretch) -> Select<'_> {
+    let key = |place: Option<Place>| place.map(|(start, id)| (start, id.0));
+    let (after, until) = (key(stretch.after), key(stretch.until));
+    match stretch.order {
+        Order::OldestFirst => {
+            select.and("(b.production_start, b.id) > (?, ?)", after).and("(b.production_start, b.id) <= (?, ?)", until)
+        }
+        Order::NewestFirst => {
+            select.and("(b.production_start, b.id) < (?, ?)", after).and("(b.production_start, b.id) >= (?, ?)", until)
+        }
+    }
+}

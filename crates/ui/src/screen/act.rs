@@ -1,0 +1,310 @@
+//! What is done to a selection of bundles, in three steps: a form, a look at what exactly it would do (the API's dry run),
+//! and then the same again in earnest.
+//!
+//! Invariant: nothing is done that was not shown before, and a form that is sent twice is done once.
+
+mod deed;
+pub(super) mod made;
+pub(super) mod order;
+
+use super::names::Names;
+use crate::Ui;
+use crate::failure::Failure;
+use crate::form::{Fields, Form, ONCE};
+use crate::format::{self, Markup};
+use crate::frame::{Frame, show};
+use crate::limits::{CHOICES_MAX, FIRST_FORM_LOOKS_MAX, FIRST_FORM_WAIT, RESULTS_PER_PAGE};
+use crate::visitor::{Known, Visitor, changed};
+use app::{BundleView, Error, Paging};
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+pub(super) use deed::Deed;
+use domain::{AccountId, BundleId, BundleStatus, WattHours};
+use made::{Left, counts, fates};
+use serde_json::Value;
+use web::{Answered, Refused};
+
+/// Says that another request with the same key is not done yet.
+const IN_FLIGHT: &str = "/problems/idempotency_key_in_flight";
+
+pub(super) fn routes() -> Router<Ui> {
+    Router::new().route("/account/{id}/action/{deed}", get(begin).post(act))
+}
+
+/// What is ordered, of which bundles of which account.
+struct Order {
+    visitor: Visitor,
+    fields: Fields,
+    deed: Deed,
+    account: AccountId,
+    /// `None` if the visitor may claim what is in it and not read it.
+    known: Option<Known>,
+    selected: Vec<BundleView>,
+    receivers: Vec<Known>,
+}
+
+#[derive(Template)]
+#[template(path = "act.html")]
+struct Ask {
+    frame: Frame,
+    order: Order,
+    total: Markup,
+    exact: String,
+    bundles: String,
+    /// The ids, for the next page.
+    ids: String,
+    refused: Option<Refused>,
+}
+
+#[derive(Template)]
+#[template(path = "act_preview.html")]
+struct Preview {
+    frame: Frame,
+    order: Order,
+    ids: String,
+    /// Names and values that go along.
+    kept: Vec<(&'static str, String)>,
+    total: Markup,
+    exact: String,
+    /// To or for whom.
+    towards: Vec<(&'static str, String)>,
+    taken: String,
+    split: usize,
+    rows: Vec<made::Row>,
+    /// Rows that are not shown.
+    more: usize,
+}
+
+/// Who comes here without a form chooses first.
+async fn begin(_visitor: Visitor, Path((id, _)): Path<(i64, String)>) -> Redirect {
+    Redirect::to(&format!("/ui/account/{id}/certificates"))
+}
+
+async fn act(
+    State(ui): State<Ui>,
+    Path((id, deed)): Path<(i64, String)>,
+    Form { visitor, fields }: Form,
+) -> Result<Response, Failure> {
+    let deed = Deed::parse(&deed).ok_or(Failure::NoSuchPage)?;
+    let ids = order::bundles(&fields);
+    let order = read(&ui, visitor, fields, deed, AccountId(id), ids.clone()).await?;
+    if order.selected.is_empty() {
+        let faults = vec![("granular_certificate_bundle_ids".to_owned(), "Select at least one bundle".to_owned())];
+        let title = "Nothing is selected".to_owned();
+        return ask(order, &ids, Some(Refused { status: 422, title, faults, ..Refused::default() }));
+    }
+    let step = order.fields.get("step").unwrap_or_default().to_owned();
+    if step != "preview" && step != "do" {
+        return ask(order, &ids, None);
+    }
+    let body = match order::body(deed, id, &ids, &order.fields) {
+        Ok(body) => body,
+        Err(faults) => {
+            let title = "Not yet complete".to_owned();
+            return ask(order, &ids, Some(Refused { status: 422, title, faults, ..Refused::default() }));
+        }
+    };
+    let path = format!("/certificate/{}", deed.name());
+    let caller = order.visitor.caller.clone();
+    if step == "preview" {
+        let path = format!("{path}?dry_run=true");
+        return match ui.api.ask(&caller, Method::POST, &path, &body, None).await {
+            Ok(answered) => preview(&ui, order, &ids, &answered.json).await,
+            Err(refused) => ask(order, &ids, Some(named(refused))),
+        };
+    }
+    let once = order.fields.get(ONCE).ok_or(Failure::Forged)?.to_owned();
+    match ask_once(&ui, &caller, &path, &body, &once).await {
+        Ok(answered) => match answered.json["id"].as_i64() {
+            Some(action) => Ok(changed(answered.event, &format!("/ui/action/{action}"))),
+            None => Err(Failure::Ours),
+        },
+        Err(refused) => ask(order, &ids, Some(named(refused))),
+    }
+}
+
+/// Asks for a change. A second click may come before the first is done; then it waits for the same answer.
+async fn ask_once(ui: &Ui, caller: &app::Caller, path: &str, body: &Value, once: &str) -> Result<Answered, Refused> {
+    let mut answer = ui.api.ask(caller, Method::POST, path, body, Some(once)).await;
+    for _ in 0..FIRST_FORM_LOOKS_MAX {
+        match &answer {
+            Err(refused) if refused.members.get("type").is_some_and(|kind| kind == IN_FLIGHT) => {}
+            Ok(_) | Err(_) => break,
+        }
+        tokio::time::sleep(FIRST_FORM_WAIT).await;
+        answer = ui.api.ask(caller, Method::POST, path, body, Some(once)).await;
+    }
+    answer
+}
+
+/// What the form and the preview show.
+///
+/// # Errors
+/// Not found for an account that is not the visitor's business; forbidden for what is not for them.
+async fn read(
+    ui: &Ui,
+    visitor: Visitor,
+    fields: Fields,
+    deed: Deed,
+    account: AccountId,
+    ids: Vec<i64>,
+) -> Result<Order, Failure> {
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let (known, selected, receivers) = ui
+        .blocking(move |registry| {
+            let known = match registry.account(&caller, account, fresh) {
+                Ok(view) => Some(Known::of(view)),
+                // What is cancelled for somebody stays in the account of who cancelled it.
+                Err(Error::NotFound { .. }) if deed == Deed::Claim => None,
+                Err(error) => return Err(error),
+            };
+            let bundles: Vec<BundleId> = ids.into_iter().map(BundleId).collect();
+            let selected = registry.selected_bundles(&caller, account, &bundles, fresh)?;
+            let mut receivers = Vec::new();
+            if deed == Deed::Transfer {
+                let paging = Paging { limit: CHOICES_MAX, after: None };
+                let found = registry.account_whitelist(&caller, account, true, paging, fresh)?.entries;
+                receivers.extend(found.into_iter().map(|account| Known { id: account.id, name: account.name }));
+            }
+            Ok((known, selected, receivers))
+        })
+        .await?;
+    let claims = deed == Deed::Claim && visitor.accounts.iter().any(|own| deed.is_for(&visitor, own.id));
+    if known.is_none() && selected.is_empty() {
+        return Err(Error::NotFound { what: "Account", id: account.0 }.into());
+    }
+    if !deed.is_for(&visitor, account) && !claims {
+        return Err(Failure::forbidden(deed.needs()));
+    }
+    Ok(Order { visitor, fields, deed, account, known, selected, receivers })
+}
+
+/// The API's name of the share is not that of the field.
+fn named(mut refused: Refused) -> Refused {
+    for (name, _) in &mut refused.faults {
+        if name == "certificate_bundle_percentage" {
+            "percentage".clone_into(name);
+        }
+    }
+    refused
+}
+
+fn ids_text(ids: &[i64]) -> String {
+    ids.iter().map(i64::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn ask(order: Order, ids: &[i64], refused: Option<Refused>) -> Result<Response, Failure> {
+    let total: WattHours = order.selected.iter().map(|view| view.bundle.range.quantity()).sum();
+    let status = refused.as_ref().map_or(200, |refused| refused.status);
+    let page = show(&Ask {
+        frame: order.frame(),
+        total: format::energy(total),
+        exact: format::thousands(total.0),
+        bundles: format::count(order.selected.len(), "bundle"),
+        ids: ids_text(ids),
+        order,
+        refused,
+    })?;
+    Ok((StatusCode::from_u16(status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), page).into_response())
+}
+
+async fn preview(ui: &Ui, order: Order, ids: &[i64], answer: &Value) -> Result<Response, Failure> {
+    let left: Vec<Left> = answer["result"].as_array().into_iter().flatten().filter_map(left_of).collect();
+    let fates = fates(&left);
+    let counted = counts(&fates);
+    let (caller, fresh, account) = (order.visitor.caller.clone(), order.visitor.fresh, order.account.0);
+    let beneficiary = answer["beneficiary_account_id"].as_i64();
+    let target = answer["target_id"].as_i64();
+    let wanted: Vec<i64> = left.iter().filter_map(|one| one.account).chain(beneficiary).chain(target).collect();
+    let names = ui.blocking(move |registry| Names::of(registry, &caller, wanted, &[account], fresh)).await?;
+    let text = |name: &str| answer[name].as_str().map(str::to_owned);
+    let towards = [
+        ("To", target.map(|id| names.account(id))),
+        ("For the beneficiary", text("beneficiary")),
+        ("Who may claim them", beneficiary.map(|id| names.account(id))),
+        ("Purpose", text("purpose")),
+        ("For the registry", text("target_registry")),
+        ("Reason", text("reason")),
+    ];
+    let total = WattHours(answer["total_quantity"].as_u64().unwrap_or_default());
+    let rows = left.iter().zip(&fates).take(RESULTS_PER_PAGE);
+    let kept = order::KEPT.iter().filter_map(|name| Some((*name, order.fields.get(name)?.to_owned())));
+    show(&Preview {
+        frame: order.frame(),
+        ids: ids_text(ids),
+        kept: kept.collect(),
+        total: format::energy(total),
+        exact: format::thousands(total.0),
+        towards: towards.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        taken: format::count(counted.taken, "bundle"),
+        split: counted.split,
+        rows: rows.map(|(one, fate)| made::row(one, *fate, "as asked", &names)).collect(),
+        more: left.len().saturating_sub(RESULTS_PER_PAGE),
+        order,
+    })
+}
+
+fn left_of(result: &Value) -> Option<Left> {
+    Some(Left {
+        bundle: result["bundle_id"].as_i64(),
+        parent: result["parent_id"].as_i64(),
+        first: result["range_start"].as_u64()?,
+        last: result["range_end"].as_u64()?,
+        status: result["status"].as_str().and_then(BundleStatus::parse),
+        account: result["account_id"].as_i64(),
+    })
+}
+
+impl Order {
+    fn frame(&self) -> Frame {
+        let title = format!("{} certificates", self.deed.word());
+        let current = format!("/ui/account/{}/certificates", self.account);
+        match &self.known {
+            Some(known) => Frame::of_account(&self.visitor, &title, &current, known.clone()),
+            None => Frame::of(&self.visitor, &title, ""),
+        }
+    }
+
+    /// Where one selects.
+    fn back(&self) -> String {
+        match &self.known {
+            Some(known) => format!("/ui/account/{}/certificates", known.id),
+            None => "/ui".to_owned(),
+        }
+    }
+
+    /// From whom the certificates are.
+    fn account_name(&self) -> String {
+        self.known.as_ref().map_or_else(|| format!("account {}", self.account), |known| known.name.clone())
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.fields.get(name).unwrap_or_default()
+    }
+
+    fn is(&self, name: &str, value: &str) -> bool {
+        self.fields.get(name).is_some_and(|found| found == value)
+    }
+
+    /// The chosen portion; all of it at first.
+    fn portion(&self) -> &str {
+        self.fields.get("portion").unwrap_or("whole")
+    }
+}
+
+impl Ask {
+    fn fault(&self, name: &str) -> Option<&str> {
+        self.refused.as_ref()?.fault(name)
+    }
+
+    /// The faults that no field shows.
+    fn other_faults(&self) -> Vec<&str> {
+        let is_elsewhere = |name: &str| order::KEPT.contains(&name);
+        let faults = self.refused.iter().flat_map(|refused| &refused.faults);
+        faults.filter(|(name, _)| !is_elsewhere(name)).map(|(_, what)| what.as_str()).collect()
+    }
+}

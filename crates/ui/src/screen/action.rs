@@ -1,0 +1,239 @@
+//! Receipts: what an action did, and why one was rejected, at an address for ever.
+
+use super::act::made::{self, Left, fates};
+use super::act::order::percent_of;
+use super::names::{self, Names};
+use crate::Ui;
+use crate::failure::Failure;
+use crate::form::Parameters;
+use crate::format::{self, Markup};
+use crate::frame::{Frame, show};
+use crate::limits::RESULTS_PER_PAGE;
+use crate::visitor::{Known, Visitor};
+use app::{ActionView, ResultView};
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use domain::{ActionId, ActionKind, RejectedActionId, WattHours};
+use serde_json::{Map, Value};
+
+pub(super) fn routes() -> Router<Ui> {
+    Router::new().route("/action/{id}", get(receipt)).route("/action/rejected/{id}", get(rejected))
+}
+
+#[derive(Template)]
+#[template(path = "action.html")]
+struct Receipt {
+    frame: Frame,
+    id: i64,
+    title: String,
+    /// The account whose selection was used.
+    source: Option<i64>,
+    facts: Vec<(&'static str, String)>,
+    requested_at: Markup,
+    completed_at: Markup,
+    first_event: i64,
+    last_event: i64,
+    total: Markup,
+    exact: String,
+    moves_bundles: bool,
+    rows: Vec<made::Row>,
+    shown: String,
+    /// The addresses of the rows before and behind.
+    before: Option<String>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "rejected_action.html")]
+struct Rejected {
+    frame: Frame,
+    id: i64,
+    title: String,
+    detail: String,
+    numbers: Vec<(String, String)>,
+    facts: Vec<(&'static str, String)>,
+    bundles: String,
+    requested_at: Markup,
+    rejected_at: Markup,
+}
+
+async fn receipt(
+    State(ui): State<Ui>,
+    visitor: Visitor,
+    Path(id): Path<i64>,
+    Parameters(fields): Parameters,
+) -> Result<Response, Failure> {
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let (action, names, who) = ui
+        .blocking(move |registry| {
+            let action = registry.action(&caller, ActionId(id), fresh)?;
+            let asked = Asked(&action.asked);
+            let near: Vec<i64> = [action.source.map(|id| id.0), asked.target()].into_iter().flatten().collect();
+            let mut wanted: Vec<i64> = near.iter().copied().chain(asked.number("beneficiary_account_id")).collect();
+            wanted.extend(action.results.iter().filter_map(|result| result.account_id).map(|id| id.0));
+            let names = Names::of(registry, &caller, wanted, &near, fresh)?;
+            let who = names::user(registry, &caller, action.user_id, fresh)?;
+            Ok((action, names, who))
+        })
+        .await?;
+    let skipped = fields.number("from").and_then(|from| usize::try_from(from).ok()).unwrap_or(0);
+    let left: Vec<Left> = action.results.iter().map(left_of).collect();
+    let all_fates = fates(&left);
+    let done = done(action.kind);
+    let rows = left.iter().zip(&all_fates).skip(skipped).take(RESULTS_PER_PAGE);
+    let rows: Vec<made::Row> = rows.map(|(one, fate)| made::row(one, *fate, done, &names)).collect();
+    let at = |from: usize| format!("/ui/action/{id}?from={from}");
+    let last = skipped + rows.len();
+    let total = |number: usize| format::thousands(i128::try_from(number).unwrap_or(i128::MAX));
+    let shown = if rows.len() < left.len() {
+        format!("Bundles {} to {} of {}", total(skipped + 1), total(last), total(left.len()))
+    } else {
+        format::count(left.len(), "bundle")
+    };
+    let title = title(action.kind);
+    show(&Receipt {
+        frame: frame(&visitor, &title, &action, &names),
+        id,
+        source: action.source.map(|id| id.0),
+        facts: facts(&action.asked, action.source.map(|id| id.0), who, &names),
+        requested_at: format::instant(action.requested_at),
+        completed_at: format::instant(action.completed_at),
+        first_event: action.first_event.0,
+        last_event: action.last_event.0,
+        total: format::energy(action.total),
+        exact: format::thousands(action.total.0),
+        moves_bundles: action.total > WattHours::ZERO,
+        before: (skipped > 0).then(|| at(skipped.saturating_sub(RESULTS_PER_PAGE))),
+        next: (last < left.len()).then(|| at(last)),
+        title,
+        rows,
+        shown,
+    })
+}
+
+async fn rejected(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let (action, names, who) = ui
+        .blocking(move |registry| {
+            let action = registry.rejected_action(&caller, RejectedActionId(id), fresh)?;
+            let asked = Asked(&action.asked);
+            let near: Vec<i64> = asked.number("source_id").into_iter().collect();
+            let wanted = near.iter().copied().chain(asked.target()).chain(asked.number("beneficiary_account_id"));
+            let names = Names::of(registry, &caller, wanted.collect::<Vec<_>>(), &near, fresh)?;
+            let who = names::user(registry, &caller, action.user_id, fresh)?;
+            Ok((action, names, who))
+        })
+        .await?;
+    let asked = Asked(&action.asked);
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    show(&Rejected {
+        frame: Frame::of(&visitor, "Rejected action", ""),
+        id,
+        title: title(action.kind),
+        detail: sentence(&action.detail),
+        numbers: action.numbers.iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect(),
+        facts: facts(&action.asked, asked.number("source_id"), who, &names),
+        bundles: format::count(asked.bundles(), "bundle"),
+        requested_at: format::instant(action.requested_at),
+        rejected_at: format::instant(action.rejected_at),
+    })
+}
+
+/// What was asked, as it was kept.
+struct Asked<'a>(&'a Map<String, Value>);
+
+impl Asked<'_> {
+    fn number(&self, name: &str) -> Option<i64> {
+        self.0.get(name)?.as_i64()
+    }
+
+    fn target(&self) -> Option<i64> {
+        self.number("target_id")
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    fn bundles(&self) -> usize {
+        self.0.get("granular_certificate_bundle_ids").and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
+    /// How much of the selection.
+    fn portion(&self) -> Option<String> {
+        let quantity = self.0.get("certificate_quantity").and_then(Value::as_u64);
+        if let Some(quantity) = quantity {
+            return Some(format!("{} Wh of the selection", format::thousands(quantity)));
+        }
+        let share = self.0.get("certificate_bundle_percentage").filter(|share| !share.is_null())?;
+        let share = share.as_str().map_or_else(|| share.to_string(), str::to_owned);
+        Some(format!("{} of each bundle", percent_of(&share)))
+    }
+}
+
+fn facts(asked: &Map<String, Value>, source: Option<i64>, who: String, names: &Names) -> Vec<(&'static str, String)> {
+    let asked = Asked(asked);
+    let account = |id: i64| names.account(id);
+    let flag = asked.0.get("export_failed").and_then(Value::as_bool).unwrap_or(false);
+    let known = [
+        ("By", Some(who)),
+        ("From", source.map(account)),
+        ("To", asked.target().map(account)),
+        ("Beneficiary", asked.text("beneficiary")),
+        ("Who may claim", asked.number("beneficiary_account_id").map(account)),
+        ("Purpose", asked.text("purpose")),
+        ("For the registry", asked.text("target_registry")),
+        ("Reason", asked.text("reason")),
+        ("Export failed", flag.then(|| "yes".to_owned())),
+        ("Corrected to", asked.text("certificate_bundle_status")),
+        ("Portion", asked.portion()),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn frame(visitor: &Visitor, title: &str, action: &ActionView, names: &Names) -> Frame {
+    let own = action.source.filter(|source| visitor.belongs_to(*source));
+    match own {
+        Some(id) => Frame::of_account(visitor, title, "", Known { id, name: names.account(id.0) }),
+        None => Frame::of(visitor, title, ""),
+    }
+}
+
+fn left_of(result: &ResultView) -> Left {
+    Left {
+        bundle: Some(result.bundle_id.0),
+        parent: result.parent_id.map(|id| id.0),
+        first: result.range.first(),
+        last: result.range.last(),
+        status: result.status,
+        account: result.account_id.map(|id| id.0),
+    }
+}
+
+/// The kind of an action as a title.
+fn title(kind: ActionKind) -> String {
+    sentence(&kind.name().replace('_', " "))
+}
+
+/// What became of the bundles that an action is about.
+const fn done(kind: ActionKind) -> &'static str {
+    match kind {
+        ActionKind::Transfer | ActionKind::RecurringTransfer => "transferred",
+        ActionKind::Cancel | ActionKind::RecurringCancel => "cancelled",
+        ActionKind::Claim => "claimed",
+        ActionKind::Reserve => "reserved",
+        ActionKind::Lock => "locked",
+        ActionKind::Unlock => "unlocked",
+        ActionKind::Withdraw => "withdrawn",
+        ActionKind::Issue | ActionKind::CreateBundle => "issued",
+        _ => "changed",
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

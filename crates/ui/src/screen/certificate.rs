@@ -1,0 +1,272 @@
+//! One certificate bundle: what it states, what it came from and what became of it.
+//!
+//! Parts of others are shown as held elsewhere: their place and quantity, and nothing of their holder.
+
+mod tree;
+
+use super::act::Deed;
+use super::names::Names;
+use crate::Ui;
+use crate::failure::Failure;
+use crate::format::{self, Markup};
+use crate::frame::{Frame, show};
+use crate::limits::RESULTS_PER_PAGE;
+use crate::visitor::{Known, Visitor};
+use app::{CertificateView, EventView, FieldView, LineageBundle, Relation, issuance_id};
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use domain::event::decode::FieldValue;
+use domain::event::{Entity, EventType};
+use domain::{AccountId, BundleId, BundleStatus};
+use std::fmt::Write as _;
+use tree::Part;
+
+pub(super) fn routes() -> Router<Ui> {
+    Router::new().route("/certificate/{id}", get(certificate))
+}
+
+#[derive(Template)]
+#[template(path = "certificate.html")]
+struct Page {
+    frame: Frame,
+    id: i64,
+    account: i64,
+    status: &'static str,
+    tone: &'static str,
+    energy: Markup,
+    exact: String,
+    first: String,
+    last: String,
+    production: Markup,
+    issued_at: Markup,
+    expires_at: Markup,
+    /// Of the bundle as it stands.
+    facts: Vec<(&'static str, String)>,
+    /// As they were at issue.
+    attributes: Vec<(&'static str, String)>,
+    operational: Markup,
+    capacity: Markup,
+    deeds: Vec<Deed>,
+    parts: Vec<Part>,
+    /// Of the drawing, in its own units.
+    height: u64,
+    family: Vec<Relative>,
+    has_more_family: bool,
+    events: Vec<Happened>,
+    has_more_events: bool,
+}
+
+/// A bundle of the lineage.
+struct Relative {
+    id: i64,
+    is_open: bool,
+    is_itself: bool,
+    what: &'static str,
+    parent: Option<i64>,
+    first: String,
+    last: String,
+    energy: Markup,
+    status: &'static str,
+    tone: &'static str,
+    holder: String,
+}
+
+struct Happened {
+    number: i64,
+    at: Markup,
+    bundle: i64,
+    what: String,
+    changes: String,
+    action: Option<i64>,
+}
+
+async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let (found, lineage, names) = ui
+        .blocking(move |registry| {
+            let found = registry.certificate(&caller, BundleId(id), fresh)?;
+            let lineage = registry.lineage(&caller, BundleId(id), fresh)?;
+            let bundle = &found.view.bundle;
+            let beneficiary = bundle.cancellation.as_ref().and_then(|c| c.beneficiary_account);
+            let held = lineage.bundles.iter().filter_map(|one| one.held.as_ref()).map(|held| held.account_id);
+            let wanted = std::iter::once(bundle.account_id).chain(beneficiary).chain(held).map(|id| id.0);
+            let names = Names::of(registry, &caller, wanted.collect::<Vec<_>>(), &[bundle.account_id.0], fresh)?;
+            Ok((found, lineage, names))
+        })
+        .await?;
+    let bundle = &found.view.bundle;
+    let account = bundle.account_id;
+    let device = &found.view.attributes.device;
+    let (parts, height) = tree::drawn(&lineage);
+    let family: Vec<Relative> =
+        lineage.bundles.iter().take(RESULTS_PER_PAGE).map(|one| Relative::of(one, &names)).collect();
+    let events: Vec<Happened> = lineage.events.iter().take(RESULTS_PER_PAGE).map(Happened::of).collect();
+    show(&Page {
+        frame: frame(&visitor, id, account, &names),
+        id,
+        account: account.0,
+        status: found.view.status.name(),
+        tone: format::tone(found.view.status),
+        energy: format::energy(bundle.range.quantity()),
+        exact: format::thousands(bundle.range.quantity().0),
+        first: format::thousands(bundle.range.first()),
+        last: format::thousands(bundle.range.last()),
+        production: format::interval(bundle.production.start(), bundle.production.end()),
+        issued_at: format::instant(bundle.issued_at),
+        expires_at: format::instant(bundle.expires_at),
+        facts: facts(&found, &names),
+        attributes: attributes(&found),
+        operational: format::instant(device.operational_date),
+        capacity: format::power(device.capacity_watts),
+        deeds: deeds(&visitor, &found),
+        parts,
+        height,
+        has_more_family: lineage.has_more_bundles || lineage.bundles.len() > family.len(),
+        family,
+        has_more_events: lineage.has_more_events || lineage.events.len() > events.len(),
+        events,
+    })
+}
+
+fn frame(visitor: &Visitor, id: i64, account: AccountId, names: &Names) -> Frame {
+    let title = format!("Bundle {id}");
+    if visitor.belongs_to(account) {
+        let known = Known { id: account, name: names.account(account.0) };
+        return Frame::of_account(visitor, &title, &format!("/ui/account/{account}/certificates"), known);
+    }
+    Frame::of(visitor, &title, "")
+}
+
+/// What the visitor may do with it in its state.
+fn deeds(visitor: &Visitor, found: &CertificateView) -> Vec<Deed> {
+    let bundle = &found.view.bundle;
+    let beneficiary = bundle.cancellation.as_ref().and_then(|c| c.beneficiary_account);
+    let is_for = |deed: Deed| match (deed, beneficiary) {
+        (Deed::Claim, Some(beneficiary)) => deed.is_for(visitor, beneficiary),
+        _ => deed.is_for(visitor, bundle.account_id),
+    };
+    Deed::ALL.into_iter().filter(|deed| deed.leads_from(found.view.status) && is_for(*deed)).collect()
+}
+
+fn facts(found: &CertificateView, names: &Names) -> Vec<(&'static str, String)> {
+    let (bundle, attributes) = (&found.view.bundle, &found.view.attributes);
+    let cancellation = bundle.cancellation.as_deref();
+    let beneficiary = cancellation.and_then(|c| c.beneficiary_account);
+    let issuance = issuance_id(bundle.device_id, attributes.energy_carrier, bundle.production.start());
+    let facts = [
+        ("Held by", Some(names.account(bundle.account_id.0))),
+        ("Issuance id", Some(issuance)),
+        ("Beneficiary", cancellation.map(|c| c.beneficiary.clone())),
+        ("Who may claim", beneficiary.map(|id| names.account(id.0))),
+        ("Purpose", cancellation.and_then(|c| c.purpose.clone())),
+        ("Split from", bundle.parent_id.map(|id| format!("bundle {id}"))),
+        ("Hash", Some(hex(&bundle.hash))),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn attributes(found: &CertificateView) -> Vec<(&'static str, String)> {
+    let (attributes, stated) = (&found.view.attributes, &found.metadata.description);
+    let device = &attributes.device;
+    let facts = [
+        ("Device", Some(format!("{} (device {})", device.name, attributes.device_id))),
+        ("Energy source", Some(format::source(device.energy_source).to_owned())),
+        ("Energy carrier", Some(attributes.energy_carrier.name().replace('_', " "))),
+        ("Technology", Some(device.technology_type.clone())),
+        ("Kind", Some(device.kind.name().to_owned())),
+        ("Grid", Some(device.grid.clone())),
+        ("Location", Some(device.location.clone())),
+        ("Issuing body", Some(stated.issuing_body.clone())),
+        ("Country", Some(stated.country_of_issuance.clone())),
+        ("Market zone", Some(stated.issue_market_zone.clone())),
+        ("Connected grid", Some(stated.connected_grid_identification.clone())),
+        ("Legal status", stated.legal_status.clone()),
+        ("Issued for", stated.issuance_purpose.clone()),
+        ("Support received", stated.support_received.clone()),
+        ("Quality scheme", stated.quality_scheme_reference.clone()),
+        ("Dissemination", stated.dissemination_level.clone()),
+        ("Face value", Some("1 Wh for each certificate".to_owned())),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+const fn relation(relation: Relation) -> &'static str {
+    match relation {
+        Relation::Itself => "this one",
+        Relation::Ancestor => "split into this one",
+        Relation::Descendant => "split from this one",
+        Relation::Relative => "another part",
+        Relation::Withdrawn => "withdrawn before",
+        Relation::Replacement => "issued instead",
+    }
+}
+
+impl Relative {
+    fn of(one: &LineageBundle, names: &Names) -> Self {
+        Self {
+            id: one.id.0,
+            is_open: one.held.is_some(),
+            is_itself: one.relation == Relation::Itself,
+            what: relation(one.relation),
+            parent: one.parent_id.map(|id| id.0),
+            first: format::thousands(one.range.first()),
+            last: format::thousands(one.range.last()),
+            energy: format::energy(one.range.quantity()),
+            status: one.status.map_or("held elsewhere", BundleStatus::name),
+            tone: one.status.map_or("", format::tone),
+            holder: one.held.as_ref().map_or_else(String::new, |held| names.account(held.account_id.0)),
+        }
+    }
+}
+
+impl Happened {
+    fn of(event: &EventView) -> Self {
+        let changes: Vec<String> =
+            event.after.iter().filter(|field| is_telling(event, field)).map(field_text).collect();
+        Self {
+            number: event.number.0,
+            at: format::instant(event.recorded_at),
+            bundle: event.entity_id,
+            what: event.kind.name().replace('_', " "),
+            changes: changes.join(", "),
+            action: event.action.map(|id| id.0),
+        }
+    }
+}
+
+/// Of a creation the page says most already.
+fn is_telling(event: &EventView, field: &FieldView) -> bool {
+    let is_creation = event.entity == Entity::Bundle && event.event_type == EventType::Create;
+    let told = ["account_id", "certificate_bundle_status", "parent_id"];
+    !is_creation || field.name.is_some_and(|name| told.contains(&name))
+}
+
+fn field_text(field: &FieldView) -> String {
+    let name = match field.name {
+        Some("account_id") => "account",
+        Some("certificate_bundle_status") => "state",
+        Some("parent_id") => "split from",
+        Some(name) => name,
+        None => "a field not known to this version",
+    };
+    let name = name.replace('_', " ");
+    match &field.value {
+        None => format!("{name} held elsewhere"),
+        Some(FieldValue::Integer(number)) => format!("{name} {number}"),
+        Some(FieldValue::Word(word)) => format!("{name} {word}"),
+        Some(FieldValue::Instant(at)) => format!("{name} {}", format::instant_text(*at)),
+        // Free text is in the log as a salted hash only.
+        Some(FieldValue::Hash(_)) => format!("{name} stated"),
+        Some(_) => name,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    })
+}

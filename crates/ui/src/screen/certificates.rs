@@ -1,0 +1,245 @@
+//! The bundles of an account: found, added up, selected, exported.
+
+mod filter;
+
+use super::act::Deed;
+use crate::Ui;
+use crate::failure::Failure;
+use crate::form::Parameters;
+use crate::format::{self, Markup};
+use crate::frame::{Frame, show};
+use crate::limits::CHOICES_MAX;
+use crate::visitor::{Known, Visitor};
+use app::{BundleList, BundleView, Order, Paging, issuance_id};
+use askama::Template;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, Request, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use domain::{AccountId, BundleStatus, EnergySource};
+use filter::{Filter, Preset, presets};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use web::Refused;
+
+/// Has a read see what the visitor did last.
+const EVENT: HeaderName = HeaderName::from_static("x-granary-event");
+/// Bytes of a problem.
+const PROBLEM_BYTES_MAX: usize = 64 * 1024;
+
+pub(super) fn routes() -> Router<Ui> {
+    Router::new().route("/account/{id}/certificates", get(list)).route("/account/{id}/certificates/export", get(export))
+}
+
+#[derive(Template)]
+#[template(path = "certificates.html")]
+struct Page {
+    frame: Frame,
+    id: i64,
+    name: String,
+    filter: Filter,
+    presets: Vec<Preset>,
+    devices: Vec<Choice>,
+    sources: Vec<Choice>,
+    statuses: Vec<Choice>,
+    refused: Option<Refused>,
+    rows: Vec<Row>,
+    total: Option<Total>,
+    /// The address of the next page.
+    next: Option<String>,
+    /// What the visitor may do with a selection.
+    deeds: Vec<Deed>,
+}
+
+/// Something that a filter may ask for.
+struct Choice {
+    value: String,
+    text: String,
+    is_chosen: bool,
+}
+
+struct Total {
+    bundles: String,
+    energy: Markup,
+    exact: String,
+    is_whole: bool,
+    /// Where all are added up.
+    whole: String,
+}
+
+struct Row {
+    id: i64,
+    issuance: String,
+    interval: Markup,
+    energy: Markup,
+    wh: u64,
+    status: &'static str,
+    tone: &'static str,
+    device: String,
+    /// The address of the bundles of this device.
+    of_device: String,
+    source: &'static str,
+    is_selectable: bool,
+}
+
+async fn list(
+    State(ui): State<Ui>,
+    visitor: Visitor,
+    Path(id): Path<i64>,
+    Parameters(fields): Parameters,
+) -> Result<Response, Failure> {
+    let filter = Filter::of(id, fields);
+    let (caller, fresh, account, listing) = (visitor.caller.clone(), visitor.fresh, AccountId(id), filter.listing());
+    let is_clear = filter.faults.is_empty();
+    let (view, own_devices, found, now) = ui
+        .blocking(move |registry| {
+            let view = registry.account(&caller, account, fresh)?;
+            let paging = Paging { limit: CHOICES_MAX, after: None };
+            let devices = registry.account_devices(&caller, account, paging, fresh)?.entries;
+            let found = if is_clear { Some(registry.list_bundles(&caller, &listing, fresh)) } else { None };
+            Ok((view, devices, found, registry.now()))
+        })
+        .await?;
+    let faults = filter.faults.clone();
+    let title = "The filter cannot be read".to_owned();
+    let (found, refused) = match found {
+        None => (None, Some(Refused { status: 422, title, faults, ..Refused::default() })),
+        Some(Ok(found)) => (Some(found), None),
+        Some(Err(app::Error::BadQuery(detail))) => {
+            (None, Some(Refused { status: 422, title, detail, ..Refused::default() }))
+        }
+        Some(Err(error)) => return Err(error.into()),
+    };
+    let empty = BundleList { bundles: Vec::new(), next: None, sum: None };
+    let found = found.unwrap_or(empty);
+    let deeds: Vec<Deed> = Deed::ALL.iter().copied().filter(|deed| deed.is_for(&visitor, account)).collect();
+    let own_devices = own_devices.into_iter().map(|device| (device.id.0, device.description.name));
+    let page = Page {
+        id,
+        name: view.account.name.clone(),
+        frame: Frame::of_account(&visitor, "Certificates", &format!("/ui/account/{id}/certificates"), Known::of(view)),
+        presets: presets(&filter, now),
+        devices: devices(own_devices.collect(), &found.bundles, &filter),
+        sources: choices(EnergySource::ALL, |source| (source.name(), format::source(source)), filter.source),
+        statuses: choices(BundleStatus::ALL, |status| (status.name(), status.name()), filter.status),
+        rows: found.bundles.iter().map(|view| Row::of(view, &filter, &deeds)).collect(),
+        total: found.sum.map(|sum| Total::of(sum, &filter)),
+        next: found.next.map(|next| filter.next(next)),
+        refused,
+        deeds,
+        filter,
+    };
+    let status = if page.refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, show(&page)?).into_response())
+}
+
+fn choices<T: Copy + PartialEq>(
+    all: &[T],
+    words: impl Fn(T) -> (&'static str, &'static str),
+    chosen: Option<T>,
+) -> Vec<Choice> {
+    let choice = |one: &T| {
+        let (value, text) = words(*one);
+        Choice { value: value.to_owned(), text: text.to_owned(), is_chosen: chosen == Some(*one) }
+    };
+    all.iter().map(choice).collect()
+}
+
+/// The account's own devices and those of the bundles on this page: all that can be named without reading on.
+fn devices(mut known: BTreeMap<i64, String>, bundles: &[BundleView], filter: &Filter) -> Vec<Choice> {
+    for view in bundles {
+        known.entry(view.bundle.device_id.0).or_insert_with(|| view.attributes.device.name.clone());
+    }
+    if let Some(chosen) = filter.device {
+        known.entry(chosen.0).or_insert_with(|| format!("device {chosen}"));
+    }
+    let choice = |(id, text): (i64, String)| {
+        let is_chosen = filter.device.is_some_and(|chosen| chosen.0 == id);
+        Choice { value: id.to_string(), text, is_chosen }
+    };
+    known.into_iter().map(choice).collect()
+}
+
+impl Page {
+    fn is_oldest_first(&self) -> bool {
+        self.filter.order == Order::OldestFirst
+    }
+
+    fn export(&self, format: &str) -> String {
+        let address = self.filter.address(&[("order", ""), ("format", format)]);
+        address.replacen("/certificates?", "/certificates/export?", 1)
+    }
+
+    fn day_type(&self, name: &str) -> &'static str {
+        // A field for dates would not show an instant.
+        if self.filter.text(name).contains('T') { "text" } else { "date" }
+    }
+}
+
+impl Total {
+    fn of(sum: app::BundleSum, filter: &Filter) -> Self {
+        Self {
+            bundles: format::count(usize::try_from(sum.bundles).unwrap_or(usize::MAX), "bundle"),
+            energy: format::energy(sum.energy),
+            exact: format::thousands(sum.energy.0),
+            is_whole: sum.is_whole,
+            whole: filter.address(&[("total", "all")]),
+        }
+    }
+}
+
+impl Row {
+    fn of(view: &BundleView, filter: &Filter, deeds: &[Deed]) -> Self {
+        let (bundle, attributes) = (&view.bundle, &view.attributes);
+        let (start, quantity) = (bundle.production.start(), bundle.range.quantity());
+        let device = &attributes.device;
+        Self {
+            id: bundle.id.0,
+            issuance: issuance_id(bundle.device_id, attributes.energy_carrier, start),
+            interval: format::interval(start, bundle.production.end()),
+            energy: format::energy(quantity),
+            wh: quantity.0,
+            status: view.status.name(),
+            tone: format::tone(view.status),
+            device: device.name.clone(),
+            of_device: filter.address(&[("device", &bundle.device_id.0.to_string())]),
+            source: format::source(device.energy_source),
+            is_selectable: deeds.iter().any(|deed| deed.leads_from(view.status)),
+        }
+    }
+}
+
+/// The API's export of the same filter, as it is.
+async fn export(
+    State(ui): State<Ui>,
+    visitor: Visitor,
+    Path(id): Path<i64>,
+    Parameters(fields): Parameters,
+) -> Result<Response, Failure> {
+    let format = fields.get("format").unwrap_or("csv").to_owned();
+    let filter = Filter::of(id, fields);
+    let title = "The filter cannot be exported".to_owned();
+    if !filter.faults.is_empty() {
+        let faults = filter.faults;
+        return Err(Refused { status: 422, title, faults, ..Refused::default() }.into());
+    }
+    if filter.issuance_id.is_some() {
+        let detail = "An export knows no issuance: choose the device and the period".to_owned();
+        return Err(Refused { status: 422, title, detail, ..Refused::default() }.into());
+    }
+    let mut request = Request::new(Body::empty());
+    let address = format!("/certificate/export?{}", filter.export(&format));
+    *request.uri_mut() = address.parse().map_err(|_| Failure::NoSuchPage)?;
+    if let Some(fresh) = visitor.fresh {
+        request.headers_mut().insert(EVENT, fresh.0.into());
+    }
+    let response = ui.api.send(&visitor.caller, request).await;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let body = to_bytes(response.into_body(), PROBLEM_BYTES_MAX).await.unwrap_or_default();
+    Err(Refused::of(status, serde_json::from_slice(&body).unwrap_or(Value::Null)).into())
+}

@@ -1,0 +1,216 @@
+//! What of an account's bundles is shown: the filter as it stands in the address.
+//!
+//! Days are days of UTC, and both ends of a period belong to it.
+
+use crate::form::Fields;
+use crate::limits::BUNDLES_PER_PAGE;
+use app::{BundleListing, Order, Period, Place};
+use domain::{AccountId, BundleId, BundleStatus, DeviceId, EnergySource};
+use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
+
+/// The parameters that filter and order.
+const NAMES: [&str; 7] = ["device", "source", "status", "from", "to", "issuance_id", "order"];
+/// The name of the order that is not the usual one.
+const OLDEST: &str = "oldest";
+
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
+    fields: Fields,
+    pub account: AccountId,
+    pub device: Option<DeviceId>,
+    pub source: Option<EnergySource>,
+    pub status: Option<BundleStatus>,
+    pub period: Period,
+    pub issuance_id: Option<String>,
+    pub order: Order,
+    after: Option<Place>,
+    with_whole_sum: bool,
+    /// The parameters that cannot be read, and what is wrong with them.
+    pub faults: Vec<(String, String)>,
+}
+
+impl Filter {
+    pub(super) fn of(account: i64, fields: Fields) -> Self {
+        let mut faults = Vec::new();
+        let mut fault = |name: &str, what: &str| faults.push((name.to_owned(), what.to_owned()));
+        let text = |name: &str| fields.get(name);
+        let device = text("device").and_then(|_| fields.number("device")).filter(|id| *id > 0).map(DeviceId);
+        if device.is_none() && text("device").is_some() {
+            fault("device", "Not the number of a device");
+        }
+        let source = text("source").and_then(EnergySource::parse);
+        if source.is_none() && text("source").is_some() {
+            fault("source", "Not an energy source");
+        }
+        let status = text("status").and_then(BundleStatus::parse);
+        if status.is_none() && text("status").is_some() {
+            fault("status", "Not a state of a bundle");
+        }
+        let start = text("from").and_then(|text| instant(text, false));
+        if start.is_none() && text("from").is_some() {
+            fault("from", "Not a date");
+        }
+        let end = text("to").and_then(|text| instant(text, true));
+        if end.is_none() && text("to").is_some() {
+            fault("to", "Not a date");
+        }
+        let order = if text("order") == Some(OLDEST) { Order::OldestFirst } else { Order::NewestFirst };
+        let issuance_id = text("issuance_id").map(str::to_owned);
+        let (after, with_whole_sum) = (text("after").and_then(place), text("total") == Some("all"));
+        let (account, period) = (AccountId(account), Period { start, end });
+        Self { fields, account, device, source, status, period, issuance_id, order, after, with_whole_sum, faults }
+    }
+
+    pub(super) fn listing(&self) -> BundleListing {
+        BundleListing {
+            account: self.account,
+            device: self.device,
+            energy_source: self.source,
+            period: self.period,
+            status: self.status,
+            issuance_id: self.issuance_id.clone(),
+            order: self.order,
+            after: self.after,
+            limit: BUNDLES_PER_PAGE,
+            with_whole_sum: self.with_whole_sum,
+        }
+    }
+
+    /// As it was typed.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.fields.get(name).unwrap_or_default()
+    }
+
+    pub(super) fn is_first_page(&self) -> bool {
+        self.after.is_none()
+    }
+
+    pub(super) fn filters_anything(&self) -> bool {
+        NAMES.iter().any(|name| *name != "order" && self.fields.get(name).is_some())
+    }
+
+    /// The address of the first page with some parameters changed; an empty value takes one away.
+    pub(super) fn address(&self, changes: &[(&str, &str)]) -> String {
+        let mut made = form_urlencoded::Serializer::new(String::new());
+        let kept = NAMES.iter().filter(|name| changes.iter().all(|(changed, _)| changed != *name));
+        made.extend_pairs(kept.filter_map(|name| Some((*name, self.fields.get(name)?))));
+        made.extend_pairs(changes.iter().filter(|(_, value)| !value.is_empty()));
+        let query = made.finish();
+        let path = format!("/ui/account/{}/certificates", self.account.0);
+        if query.is_empty() { path } else { format!("{path}?{query}") }
+    }
+
+    pub(super) fn next(&self, next: Place) -> String {
+        self.address(&[("after", &format!("{},{}", next.0.as_microsecond(), next.1.0))])
+    }
+
+    /// The same listing from the other end.
+    pub(super) fn turned(&self) -> String {
+        let other = match self.order {
+            Order::OldestFirst => "",
+            Order::NewestFirst => OLDEST,
+        };
+        self.address(&[("order", other)])
+    }
+
+    /// The parameters of the API's export.
+    pub(super) fn export(&self, format: &str) -> String {
+        let mut made = form_urlencoded::Serializer::new(String::new());
+        made.append_pair("source_id", &self.account.0.to_string()).append_pair("format", format);
+        let pairs = [
+            ("device_id", self.device.map(|id| id.0.to_string())),
+            ("energy_source", self.source.map(|source| source.name().to_owned())),
+            ("certificate_period_start", self.period.start.map(|at| at.to_string())),
+            ("certificate_period_end", self.period.end.map(|at| at.to_string())),
+            ("certificate_bundle_status", self.status.map(|status| status.name().to_owned())),
+        ];
+        made.extend_pairs(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        made.finish()
+    }
+}
+
+/// A day, or an instant; the last of a period is its whole day.
+fn instant(text: &str, is_last: bool) -> Option<Timestamp> {
+    let Ok(day) = civil::Date::strptime("%Y-%m-%d", text) else { return text.parse().ok() };
+    let day = if is_last { day.checked_add(1.day()).ok()? } else { day };
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
+}
+
+fn place(text: &str) -> Option<Place> {
+    let (micros, id) = text.split_once(',')?;
+    Some((Timestamp::from_microsecond(micros.parse().ok()?).ok()?, BundleId(id.parse().ok()?)))
+}
+
+/// A period by name.
+pub(super) struct Preset {
+    pub text: String,
+    pub to: String,
+    pub is_current: bool,
+}
+
+/// The days that people ask for most, seen from today.
+pub(super) fn presets(filter: &Filter, now: Timestamp) -> Vec<Preset> {
+    let today = now.to_zoned_datetime(TimeZone::UTC).date();
+    let before = |days: i64| today.checked_sub(days.days()).unwrap_or(today);
+    let preset = |text: String, from: civil::Date, to: civil::Date| {
+        let (from, to) = (from.to_string(), to.to_string());
+        let is_current = filter.text("from") == from && filter.text("to") == to;
+        Preset { text, to: filter.address(&[("from", &from), ("to", &to)]), is_current }
+    };
+    let named = [
+        preset("Yesterday".to_owned(), before(1), before(1)),
+        preset("Last 7 days".to_owned(), before(7), before(1)),
+        preset("Last 30 days".to_owned(), before(30), before(1)),
+    ];
+    let day = |days| preset(before(days).strftime("%a %-d %b").to_string(), before(days), before(days));
+    named.into_iter().chain((2..=8).map(day)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(query: &str) -> Filter {
+        Filter::of(7, Fields::of(query.as_bytes()))
+    }
+
+    #[test]
+    fn both_days_of_a_period_belong_to_it() {
+        let found = filter("from=2026-02-01&to=2026-02-01&source=wind&device=3");
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        assert_eq!((found.period.start, found.period.end), (at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z")));
+        assert_eq!((found.source, found.device), (Some(EnergySource::Wind), Some(DeviceId(3))));
+        assert!(found.faults.is_empty());
+        assert_eq!(filter("to=2026-02-01T05:00:00Z").period.end, at("2026-02-01T05:00:00Z"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let found = filter("device=x&source=steam&status=lost&from=now&to=2026-02-30");
+        let names: Vec<&str> = found.faults.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["device", "source", "status", "from", "to"]);
+    }
+
+    #[test]
+    fn the_address_keeps_the_filter_and_begins_at_the_first_page() {
+        let found = filter("status=Active&from=2026-02-01&after=1,2&x=1&order=oldest");
+        assert_eq!(found.address(&[]), "/ui/account/7/certificates?status=Active&from=2026-02-01&order=oldest");
+        assert_eq!(found.address(&[("from", ""), ("order", "")]), "/ui/account/7/certificates?status=Active");
+        let place = (Timestamp::UNIX_EPOCH, BundleId(5));
+        assert!(found.next(place).ends_with("&after=0%2C5"));
+        assert_eq!(filter("after=0%2C5").after, Some(place));
+        assert_eq!(
+            filter("status=Bundle+Split&to=2026-02-01").export("csv"),
+            "source_id=7&format=csv&certificate_period_end=2026-02-02T00%3A00%3A00Z&certificate_bundle_status=Bundle+Split"
+        );
+    }
+
+    #[test]
+    fn presets_are_days_of_utc() {
+        let now = "2026-03-03T00:30:00Z".parse().unwrap();
+        let found = presets(&filter("from=2026-03-02&to=2026-03-02"), now);
+        assert!(found[0].is_current && found[0].to.ends_with("from=2026-03-02&to=2026-03-02"), "{}", found[0].to);
+        assert!(found[1].to.ends_with("from=2026-02-24&to=2026-03-02"), "{}", found[1].to);
+        assert_eq!(found[3].text, "Sun 1 Mar");
+    }
+}
