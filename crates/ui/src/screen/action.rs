@@ -57,7 +57,7 @@ struct Rejected {
     facts: Vec<(&'static str, String)>,
     bundles: String,
     requested_at: Markup,
-    rejected_at: Markup,
+    at: Markup,
 }
 
 async fn receipt(
@@ -138,7 +138,7 @@ async fn rejected(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -
         facts: facts(&action.asked, asked.number("source_id"), who, &names),
         bundles: format::count(asked.bundles(), "bundle"),
         requested_at: format::instant(action.requested_at),
-        rejected_at: format::instant(action.rejected_at),
+        at: format::instant(action.rejected_at),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The screens through HTTP, without a browser: who gets in, what a form needs, what is not shown and cannot be done.
 
+mod certificates;
 mod device;
 mod profile;
 mod session;

@@ -43,7 +43,7 @@ pub(super) fn drawn(lineage: &Lineage) -> (Vec<Part>, u64) {
 fn part(one: &LineageBundle, first: u64, whole: u64) -> Part {
     let x = scaled(one.range.first().saturating_sub(first), whole);
     let end = scaled(one.range.last().saturating_sub(first).saturating_add(1), whole);
-    let width = end.saturating_sub(x).max(THINNEST).min(WIDTH);
+    let width = end.saturating_sub(x).clamp(THINNEST, WIDTH);
     let x = x.min(WIDTH - width);
     let generation = u64::try_from(one.generation).unwrap_or(0);
     let y = generation * (ROW + GAP);
