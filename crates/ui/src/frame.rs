@@ -7,7 +7,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use domain::{AccountId, Capability};
+use domain::{AccountId, Capability, Role};
 use web::Refused;
 
 /// Nothing from elsewhere, nothing inline.
@@ -112,6 +112,9 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
     let mut work = vec![of("/ui/accounts", "Accounts")];
     if visitor.may(Capability::ManageDevices) || visitor.may(Capability::ReadEverything) {
         work.push(of("/ui/devices", "Devices"));
+    }
+    if visitor.may(Capability::SubmitReadings) || visitor.has_role(Role::ProductionUser) {
+        work.push(of("/ui/readings", "Readings"));
     }
     groups.push(Group { name: "Registry", links: work });
     groups

@@ -13,6 +13,7 @@ mod format;
 mod frame;
 mod limits;
 mod screen;
+mod upload;
 mod visitor;
 
 use app::Registry;

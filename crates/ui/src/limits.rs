@@ -29,3 +29,9 @@ pub(crate) const WHITELIST_PER_PAGE: usize = 100;
 pub(crate) const DEVICES_PER_PAGE: usize = 100;
 /// Technologies of a fleet that stand alone.
 pub(crate) const TECHNOLOGIES_SHOWN_MAX: usize = 12;
+/// Bytes of an upload up to its file, fields before that file, and bytes of each of them.
+pub(crate) const UPLOAD_BYTES_BEFORE_FILE_MAX: usize = 1024 * 1024;
+pub(crate) const UPLOAD_FIELDS_MAX: usize = 8;
+pub(crate) const UPLOAD_FIELD_BYTES_MAX: usize = 1_000;
+/// Rejected rows of an upload on one page.
+pub(crate) const REJECTED_SHOWN_MAX: usize = 200;

@@ -9,6 +9,7 @@ mod device;
 mod names;
 mod overview;
 mod profile;
+mod readings;
 mod search;
 mod sign_in;
 mod whitelist;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(device::routes())
         .merge(overview::routes())
         .merge(profile::routes())
+        .merge(readings::routes())
         .merge(search::routes())
         .merge(whitelist::routes())
 }

@@ -134,10 +134,15 @@ impl Visitor {
 /// Leads on after a change, which no page that follows is older than.
 pub(crate) fn changed(event: Option<i64>, to: &str) -> Response {
     let mut response = Redirect::to(to).into_response();
-    if let Some(event) = event {
-        set_cookie(&mut response, &format!("{EVENT}={event}; HttpOnly; SameSite=Lax; Path=/ui"));
-    }
+    reached(&mut response, event);
     response
+}
+
+/// Says beside a page that a change was made, as [`changed`] does beside the way on.
+pub(crate) fn reached(response: &mut Response, event: Option<i64>) {
+    if let Some(event) = event {
+        set_cookie(response, &format!("{EVENT}={event}; HttpOnly; SameSite=Lax; Path=/ui"));
+    }
 }
 
 /// Opens the session of a token in the browser, or, without one, ends it.

@@ -67,6 +67,22 @@
     }
   });
 
+  // Files may be dropped anywhere in the zone of their field.
+  const zoneOf = (event) => (event.target.closest ? event.target.closest(".drop") : null);
+  document.addEventListener("dragover", (event) => {
+    const zone = zoneOf(event);
+    if (zone) { event.preventDefault(); zone.classList.add("over"); }
+  });
+  for (const name of ["dragleave", "drop"]) {
+    document.addEventListener(name, (event) => { if (zoneOf(event)) zoneOf(event).classList.remove("over"); });
+  }
+  document.addEventListener("drop", (event) => {
+    const zone = zoneOf(event);
+    if (!zone) return;
+    event.preventDefault();
+    zone.querySelector('input[type="file"]').files = event.dataTransfer.files;
+  });
+
   document.addEventListener("DOMContentLoaded", () => prepare(document));
   document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
 })();

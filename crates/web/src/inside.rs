@@ -60,7 +60,11 @@ impl Inside {
         if let Some(key) = key.and_then(|key| HeaderValue::try_from(key).ok()) {
             request.headers_mut().insert(KEY, key);
         }
-        let response = self.send(caller, request).await;
+        Self::answered(self.send(caller, request).await).await
+    }
+
+    /// What a response of [`send`](Self::send) says, as [`ask`](Self::ask) tells it.
+    pub async fn answered(response: Response) -> Result<Answered, Refused> {
         let status = response.status();
         let event = response.headers().get(crate::caller::EVENT);
         let event = event.and_then(|event| event.to_str().ok()?.parse().ok());

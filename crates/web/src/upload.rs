@@ -8,7 +8,7 @@ use crate::json::{Fault, Place};
 use crate::limits::PIECES_WAITING_MAX;
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{FromRequest as _, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
 use bytes::{Buf as _, Bytes};
 use http_body_util::BodyExt as _;
@@ -105,7 +105,9 @@ pub(crate) async fn open(request: Request, max: u64, idle: Duration) -> Result<(
     let bounded = Bounded::new(body, max, idle);
     let cut = bounded.cut();
     let source = if is_multipart {
-        let request = Request::from_parts(parts, Body::new(bounded));
+        let mut request = Request::from_parts(parts, Body::new(bounded));
+        // In place of the limit that extractors have by themselves.
+        DefaultBodyLimit::disable().apply(&mut request);
         let multipart = Multipart::from_request(request, &()).await;
         Source::Multipart(multipart.map_err(|error| {
             vec![Fault {

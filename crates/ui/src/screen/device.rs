@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Ui> {
         .route("/device/{id}/edit", get(edit::ask_change).post(edit::change))
         .route("/device/{id}/approve", post(one::approve))
         .route("/device/{id}/delete", post(one::delete))
+        .route("/device/{id}/readings", post(one::submit))
 }
 
 #[derive(Template)]

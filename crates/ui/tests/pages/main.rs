@@ -3,6 +3,7 @@
 mod certificates;
 mod device;
 mod profile;
+mod readings;
 mod session;
 mod whitelist;
 
@@ -59,6 +60,27 @@ impl Browser {
         let mut fields = fields.to_vec();
         fields.push(("proof", &proof));
         self.send(path, &fields)
+    }
+
+    /// Sends a form with a file, whose parts stand in this order; `file` is the name of the part that is the file.
+    pub fn upload(&mut self, path: &str, parts: &[(&str, &str)]) -> Answer {
+        let mut body = String::new();
+        for (name, value) in parts {
+            let file = if *name == "file" { "; filename=\"readings.csv\"" } else { "" };
+            let head = format!("--xyz\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+            body.push_str(&head);
+            body.push_str(value);
+            body.push_str("\r\n");
+        }
+        body.push_str("--xyz--\r\n");
+        self.send_as("multipart/form-data; boundary=xyz", path, &body)
+    }
+
+    /// Sends any body.
+    pub fn send_as(&mut self, content_type: &str, path: &str, body: &str) -> Answer {
+        let answer = self.asking().with_header("content-type", content_type).send("POST", path, body);
+        self.keep(&answer);
+        answer
     }
 
     pub fn cookie(&self, name: &str) -> Option<&str> {

@@ -122,6 +122,21 @@ fn an_interval_that_is_stated_again_counts_as_it_stands() {
 }
 
 #[test]
+fn a_file_in_a_form_may_be_as_long_as_a_plain_body() {
+    let app = TestApp::on(Engine::Sqlite);
+    let (device, meter) = meter(&app);
+    // White space at the ends of rows, so that the length is the point and not their number.
+    let rows = csv(device, 1_000);
+    let file = rows.replace(",NET\n", &format!(",NET{}\n", " ".repeat(3_000)));
+    assert!(file.len() > 2 * 1024 * 1024);
+    let body =
+        format!("--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"r\"\r\n\r\n{file}\r\n--xyz--\r\n");
+    let kind = "multipart/form-data; boundary=xyz";
+    let report = meter.with_header("content-type", kind).send("POST", PATH, &body).expect(200);
+    assert_eq!(report.json["accepted"], 1_000);
+}
+
+#[test]
 fn of_ten_thousand_rows_three_bad_ones_are_listed_and_the_rest_is_taken() {
     for engine in ENGINES {
         let app = TestApp::on(engine);

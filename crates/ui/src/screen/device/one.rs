@@ -6,12 +6,14 @@ use crate::failure::Failure;
 use crate::form::{Form, ONCE};
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show, show_refused};
+use crate::screen::readings::{self, Sending};
+use crate::upload::Upload;
 use crate::visitor::{Known, Visitor, changed};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::response::Response;
-use domain::{Capability, Device, DeviceId, DeviceKind, GrossNet};
+use domain::{Capability, Device, DeviceId, DeviceKind, GrossNet, Role};
 use serde_json::Value;
 use web::Refused;
 
@@ -36,6 +38,8 @@ struct Page {
     may_approve: bool,
     may_delete: bool,
     refused: Option<Refused>,
+    /// The form of a file of readings, for who may send one.
+    sending: Option<Sending>,
 }
 
 /// How a device stands: the class of its tag, and the tag.
@@ -82,13 +86,30 @@ pub(super) async fn find(ui: &Ui, visitor: &Visitor, id: i64) -> Result<Device, 
 }
 
 pub(super) async fn device(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
-    show(&page(&ui, &visitor, id, None).await?)
+    show(&page(&ui, &visitor, id, Told::default()).await?)
 }
 
-async fn page(ui: &Ui, visitor: &Visitor, id: i64, refused: Option<Refused>) -> Result<Page, Failure> {
+/// What of the page is not the same each time.
+#[derive(Default)]
+struct Told {
+    refused: Option<Refused>,
+    sending: Option<Sending>,
+}
+
+async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, Failure> {
     let device = find(ui, visitor, id).await?;
+    let is_producer = visitor.has_role(Role::ProductionUser) && visitor.belongs_to(device.account_id);
+    let is_issued_on = device.next_certificate > 1;
+    let may_submit = visitor.may(Capability::SubmitReadings) || (is_producer && !is_issued_on);
+    let is_open = may_submit && !device.is_deleted;
+    let sending = told.sending.or_else(|| is_open.then(|| Sending::to(&format!("/ui/device/{id}/readings"))));
     let account = account_of(ui, visitor, device.account_id).await?;
-    let (state, notes) = (Standing::of(&device), notes(&device));
+    let (state, mut notes) = (Standing::of(&device), notes(&device));
+    if is_producer && !may_submit && !device.is_deleted {
+        notes.push(
+            "Certificates were issued on the device, so its readings come from the measurement body from now on.",
+        );
+    }
     let about = device.description;
     let reads_account = visitor.may(Capability::ReadEverything) || visitor.belongs_to(account.id);
     let may_manage = !device.is_deleted && visitor.may(Capability::ManageDevices);
@@ -124,7 +145,8 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, refused: Option<Refused>) -> 
         may_delete: may_manage,
         name: about.name,
         account,
-        refused,
+        refused: told.refused,
+        sending: sending.map(|sending| Sending { is_open, ..sending }),
     })
 }
 
@@ -143,6 +165,17 @@ async fn act(ui: &Ui, form: Form, method: Method, verb: &str, id: i64) -> Result
     let address = format!("/device/{verb}/{id}");
     match ui.api.ask(&visitor.caller, method, &address, &Value::Null, fields.get(ONCE)).await {
         Ok(answered) => Ok(changed(answered.event, &format!("/ui/device/{id}"))),
-        Err(refused) => show_refused(&page(ui, &visitor, id, Some(refused.clone())).await?, &refused),
+        Err(refused) => {
+            let told = Told { refused: Some(refused.clone()), sending: None };
+            show_refused(&page(ui, &visitor, id, told).await?, &refused)
+        }
     }
+}
+
+pub(super) async fn submit(State(ui): State<Ui>, Path(id): Path<i64>, upload: Upload) -> Result<Response, Failure> {
+    find(&ui, &upload.visitor, id).await?;
+    let taken = readings::take(&ui, upload, &format!("/ui/device/{id}/readings")).await?;
+    let told = Told { refused: taken.refused.clone(), sending: Some(taken.sending) };
+    let page = page(&ui, &taken.visitor, id, told).await?;
+    readings::answer(&page, taken.refused.as_ref(), taken.event)
 }

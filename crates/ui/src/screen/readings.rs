@@ -1,0 +1,174 @@
+//! Files of readings: sent, and what became of their rows. The same form stands on the page of a device.
+
+use crate::Ui;
+use crate::failure::Failure;
+use crate::format::{self, Markup};
+use crate::frame::{Frame, show, show_refused};
+use crate::limits::REJECTED_SHOWN_MAX;
+use crate::upload::{Upload, Uploaded};
+use crate::visitor::{Visitor, reached};
+use askama::Template;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
+use axum::response::Response;
+use axum::routing::get;
+use domain::{Capability, EventNumber, Role};
+use jiff::Timestamp;
+use serde_json::Value;
+use web::Refused;
+
+pub(super) fn routes() -> Router<Ui> {
+    Router::new().route("/readings", get(ask).post(submit)).route("/readings/template.csv", get(template))
+}
+
+#[derive(Template)]
+#[template(path = "readings.html")]
+struct Page {
+    frame: Frame,
+    sending: Sending,
+    refused: Option<Refused>,
+}
+
+/// The form of a file, and what became of one.
+pub(super) struct Sending {
+    /// Whether one may be sent.
+    pub is_open: bool,
+    pub to: String,
+    pub time_zone: String,
+    pub report: Option<Report>,
+    pub fault: Option<String>,
+}
+
+/// What became of the rows of a file.
+pub(super) struct Report {
+    pub message: String,
+    pub counts: Vec<(&'static str, String)>,
+    /// From the earliest start to the latest end of what stands.
+    pub span: Option<Markup>,
+    /// Wh by device.
+    pub usage: Vec<(String, String)>,
+    pub rejected: Vec<Rejected>,
+    /// How many more there are than are shown.
+    pub rejected_more: Option<String>,
+    pub job: Option<i64>,
+}
+
+pub(super) struct Rejected {
+    pub row: String,
+    pub device: String,
+    pub start: Option<Markup>,
+    pub reason: String,
+}
+
+impl Sending {
+    pub(super) fn to(address: &str) -> Self {
+        Self { is_open: true, to: address.to_owned(), time_zone: String::new(), report: None, fault: None }
+    }
+}
+
+async fn ask(visitor: Visitor) -> Result<Response, Failure> {
+    if !(visitor.may(Capability::SubmitReadings) || visitor.has_role(Role::ProductionUser)) {
+        return Err(Failure::forbidden("the role Registry Administrator, Measurement Body or Production User"));
+    }
+    show(&page(&visitor, Sending::to("/ui/readings"), None))
+}
+
+fn page(visitor: &Visitor, sending: Sending, refused: Option<Refused>) -> Page {
+    Page { frame: Frame::of(visitor, "Readings", "/ui/readings"), sending, refused }
+}
+
+async fn submit(State(ui): State<Ui>, upload: Upload) -> Result<Response, Failure> {
+    let Taken { visitor, sending, refused, event } = take(&ui, upload, "/ui/readings").await?;
+    let page = page(&visitor, sending, refused.clone());
+    answer(&page, refused.as_ref(), event)
+}
+
+/// What a file came to: for the page that shows it.
+pub(super) struct Taken {
+    /// Whose pages are as fresh as that.
+    pub visitor: Visitor,
+    pub sending: Sending,
+    pub refused: Option<Refused>,
+    pub event: Option<i64>,
+}
+
+/// Has the rows of a file taken, in the words of the API.
+pub(super) async fn take(ui: &Ui, upload: Upload, to: &str) -> Result<Taken, Failure> {
+    let mut visitor = upload.visitor.clone();
+    let operation = |fields: &crate::form::Fields| {
+        let zone = fields.get("time_zone");
+        let query = crate::form::Fields::default().with("time_zone", zone);
+        format!("/measurement/submit_readings?{query}")
+    };
+    let Uploaded { fields, said } = upload.send(ui, Method::POST, operation).await?;
+    let mut sending = Sending::to(to);
+    fields.get("time_zone").unwrap_or_default().clone_into(&mut sending.time_zone);
+    Ok(match said {
+        Ok(answered) => {
+            visitor.fresh = answered.event.map(EventNumber).max(visitor.fresh);
+            sending.report = Some(Report::of(&answered.json));
+            Taken { visitor, sending, refused: None, event: answered.event }
+        }
+        Err(refused) => {
+            sending.fault = refused.fault("time_zone").map(str::to_owned);
+            Taken { visitor, sending, refused: Some(refused), event: None }
+        }
+    })
+}
+
+/// The page, which says what was reached.
+pub(super) fn answer(page: &impl Template, refused: Option<&Refused>, event: Option<i64>) -> Result<Response, Failure> {
+    let mut response = match refused {
+        Some(refused) => show_refused(page, refused)?,
+        None => show(page)?,
+    };
+    reached(&mut response, event);
+    Ok(response)
+}
+
+/// The columns of a file.
+async fn template(State(ui): State<Ui>, visitor: Visitor) -> Response {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = Uri::from_static("/measurement/meter_readings_template");
+    ui.api.send(&visitor.caller, request).await
+}
+
+impl Report {
+    fn of(said: &Value) -> Self {
+        let count = |name: &str| format::thousands(said[name].as_i64().unwrap_or_default());
+        let at = |value: &Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        let span = at(&said["first_reading_datetime"]).zip(at(&said["last_reading_datetime"]));
+        let rejected: Vec<Rejected> = said["rejected"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .take(REJECTED_SHOWN_MAX)
+            .map(|row| Rejected {
+                row: format::thousands(row["row"].as_i64().unwrap_or_default()),
+                device: row["device_id"].as_i64().map_or_else(String::new, |id| id.to_string()),
+                start: at(&row["interval_start_datetime"]).map(format::instant),
+                reason: row["reason"].as_str().unwrap_or_default().to_owned(),
+            })
+            .collect();
+        let total = said["rejected_total"].as_i64().unwrap_or_default();
+        let more = total - i64::try_from(rejected.len()).unwrap_or(i64::MAX);
+        let usage = said["total_usage_per_device"].as_object().into_iter().flatten();
+        let wh = |energy: &Value| format!("{} Wh", format::thousands(energy.as_i64().unwrap_or_default()));
+        Self {
+            message: said["message"].as_str().unwrap_or_default().to_owned(),
+            counts: vec![
+                ("Accepted", count("accepted")),
+                ("Corrected", count("corrected")),
+                ("Unchanged", count("unchanged")),
+                ("Rejected", count("rejected_total")),
+            ],
+            span: span.map(|(from, to)| format::interval(from, to)),
+            usage: usage.take(REJECTED_SHOWN_MAX).map(|(device, energy)| (device.clone(), wh(energy))).collect(),
+            rejected,
+            rejected_more: (more > 0).then(|| format::thousands(more)),
+            job: said["job_id"].as_i64(),
+        }
+    }
+}
