@@ -15,7 +15,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /build
-COPY Cargo.toml Cargo.lock ./
+# The screens show the glossary.
+COPY Cargo.toml Cargo.lock GLOSSARY.md ./
 COPY crates crates
 COPY demo/registry.json demo/profiles.csv demo/
 COPY docker/build.sh docker/rootfs.sh docker/

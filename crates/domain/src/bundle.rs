@@ -26,6 +26,11 @@ impl BundleStatus {
     pub const fn is_live(self) -> bool {
         !matches!(self, Self::Withdrawn | Self::Split)
     }
+
+    /// Whether it becomes Expired when its time has come.
+    pub const fn may_expire(self) -> bool {
+        matches!(self, Self::Active | Self::Locked)
+    }
 }
 
 vocabulary! {
@@ -103,10 +108,7 @@ pub struct Bundle {
 impl Bundle {
     /// The state that decisions see: time may have run out before a sweep has said so.
     pub fn status_at(&self, now: Timestamp) -> BundleStatus {
-        match self.status {
-            BundleStatus::Active | BundleStatus::Locked if self.expires_at <= now => BundleStatus::Expired,
-            status => status,
-        }
+        if self.status.may_expire() && self.expires_at <= now { BundleStatus::Expired } else { self.status }
     }
 
     /// What of it may change after issue.

@@ -29,7 +29,7 @@ pub use access::{Actor, Capability, Role, Roles};
 pub use account::Account;
 pub use action::{ActionKind, Command, Outcome, Portion, Rules, decide};
 pub use api_key::{ApiKey, Scope, Scopes};
-pub use bundle::{Bundle, BundleStatus, Cancellation};
+pub use bundle::{Bundle, BundleStatus, Cancellation, TRANSITIONS};
 pub use device::{Device, DeviceDescription, DeviceKind, EnergyCarrier, EnergySource};
 pub use energy::{Ratio, WattHours};
 pub use id::{

@@ -119,6 +119,13 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Markup(String);
 
+impl Markup {
+    /// Of a text that is part of the program.
+    pub(crate) fn of_ours(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Display for Markup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -116,6 +116,7 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
     if visitor.may(Capability::SubmitReadings) || visitor.has_role(Role::ProductionUser) {
         work.push(of("/ui/readings", "Readings"));
     }
+    work.push(of("/ui/help", "Help"));
     groups.push(Group { name: "Registry", links: work });
     groups
 }

@@ -6,6 +6,7 @@ mod action;
 mod certificate;
 mod certificates;
 mod device;
+mod help;
 mod names;
 mod overview;
 mod profile;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(certificate::routes())
         .merge(certificates::routes())
         .merge(device::routes())
+        .merge(help::routes())
         .merge(overview::routes())
         .merge(profile::routes())
         .merge(readings::routes())

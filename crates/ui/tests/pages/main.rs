@@ -2,6 +2,7 @@
 
 mod certificates;
 mod device;
+mod help;
 mod profile;
 mod readings;
 mod session;
