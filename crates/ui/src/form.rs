@@ -11,6 +11,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 use rand::RngExt as _;
 use serde_json::{Map, Value};
 
@@ -61,6 +62,13 @@ impl FromRequestParts<Ui> for Parameters {
 pub(crate) fn once() -> String {
     let random: [u8; 16] = rand::rng().random();
     URL_SAFE_NO_PAD.encode(random)
+}
+
+/// A day, or an instant; the last of a period is its whole day.
+pub(crate) fn instant(text: &str, is_last: bool) -> Option<Timestamp> {
+    let Ok(day) = civil::Date::strptime("%Y-%m-%d", text) else { return text.parse().ok() };
+    let day = if is_last { day.checked_add(1.day()).ok()? } else { day };
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
 }
 
 /// The fields of any form, whoever sent it.

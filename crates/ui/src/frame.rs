@@ -106,6 +106,7 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
             in_account("/certificates", "Certificates"),
             in_account("/devices", "Devices"),
             in_account("/whitelist", "Whitelist"),
+            in_account("/activity", "Activity"),
         ];
         groups.push(Group { name: "This account", links });
     }
@@ -116,6 +117,10 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
     if visitor.may(Capability::SubmitReadings) || visitor.has_role(Role::ProductionUser) {
         work.push(of("/ui/readings", "Readings"));
     }
+    if visitor.may(Capability::Issue) {
+        work.push(of("/ui/issue", "Issue"));
+    }
+    work.push(of("/ui/activity", "Activity"));
     work.push(of("/ui/help", "Help"));
     groups.push(Group { name: "Registry", links: work });
     groups

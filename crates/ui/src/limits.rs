@@ -35,3 +35,12 @@ pub(crate) const UPLOAD_FIELDS_MAX: usize = 8;
 pub(crate) const UPLOAD_FIELD_BYTES_MAX: usize = 1_000;
 /// Rejected rows of an upload on one page.
 pub(crate) const REJECTED_SHOWN_MAX: usize = 200;
+/// Devices, and metadata, that an issue may choose from by name.
+pub(crate) const DEVICES_TO_CHOOSE_MAX: usize = 300;
+pub(crate) const METADATA_PER_PAGE: usize = 100;
+/// Jobs, refused readings and bundles of a job on one page.
+pub(crate) const JOBS_SHOWN_MAX: usize = 20;
+pub(crate) const JOB_REFUSED_SHOWN_MAX: usize = 200;
+pub(crate) const JOB_BUNDLES_SHOWN_MAX: usize = 20;
+/// Actions on one page of activity.
+pub(crate) const ACTIONS_PER_PAGE: usize = 50;

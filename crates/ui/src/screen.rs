@@ -3,10 +3,13 @@
 mod accounts;
 mod act;
 mod action;
+mod activity;
 mod certificate;
 mod certificates;
 mod device;
 mod help;
+mod issue;
+mod job;
 mod names;
 mod overview;
 mod profile;
@@ -26,10 +29,13 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(accounts::routes())
         .merge(act::routes())
         .merge(action::routes())
+        .merge(activity::routes())
         .merge(certificate::routes())
         .merge(certificates::routes())
         .merge(device::routes())
         .merge(help::routes())
+        .merge(issue::routes())
+        .merge(job::routes())
         .merge(overview::routes())
         .merge(profile::routes())
         .merge(readings::routes())

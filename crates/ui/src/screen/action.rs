@@ -214,7 +214,7 @@ fn left_of(result: &ResultView) -> Left {
 }
 
 /// The kind of an action as a title.
-fn title(kind: ActionKind) -> String {
+pub(super) fn title(kind: ActionKind) -> String {
     sentence(&kind.name().replace('_', " "))
 }
 

@@ -1,8 +1,10 @@
 //! The screens through HTTP, without a browser: who gets in, what a form needs, what is not shown and cannot be done.
 
+mod activity;
 mod certificates;
 mod device;
 mod help;
+mod issue;
 mod profile;
 mod readings;
 mod session;

@@ -2,7 +2,7 @@
 //!
 //! Days are days of UTC, and both ends of a period belong to it.
 
-use crate::form::Fields;
+use crate::form::{Fields, instant};
 use crate::limits::BUNDLES_PER_PAGE;
 use app::{BundleListing, Order, Period, Place};
 use domain::{AccountId, BundleId, BundleStatus, DeviceId, EnergySource};
@@ -127,13 +127,6 @@ impl Filter {
         made.extend_pairs(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))));
         made.finish()
     }
-}
-
-/// A day, or an instant; the last of a period is its whole day.
-fn instant(text: &str, is_last: bool) -> Option<Timestamp> {
-    let Ok(day) = civil::Date::strptime("%Y-%m-%d", text) else { return text.parse().ok() };
-    let day = if is_last { day.checked_add(1.day()).ok()? } else { day };
-    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
 }
 
 fn place(text: &str) -> Option<Place> {

@@ -1,0 +1,254 @@
+//! Activity: what was done and what was refused, of one account or of all, the newest first.
+
+use super::action::title;
+use super::names;
+use crate::Ui;
+use crate::failure::Failure;
+use crate::form::{Fields, Parameters, instant};
+use crate::format::{self, Markup};
+use crate::frame::{Frame, show};
+use crate::limits::ACTIONS_PER_PAGE;
+use crate::visitor::{Known, Visitor};
+use app::{ActionPlace, ActionQuery, AnyAction, Caller, Error, Paging, Registry};
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use domain::{AccountId, ActionId, ActionKind, Capability, EventNumber, RejectedActionId, WattHours};
+use std::collections::BTreeMap;
+
+pub(super) fn routes() -> Router<Ui> {
+    Router::new().route("/activity", get(all)).route("/account/{id}/activity", get(of_account))
+}
+
+#[derive(Template)]
+#[template(path = "activity.html")]
+struct Page {
+    frame: Frame,
+    heading: &'static str,
+    lead: String,
+    address: String,
+    kinds: Vec<(&'static str, String)>,
+    given: Fields,
+    faults: Faults,
+    /// Whether an account may be asked for.
+    is_of_all: bool,
+    is_filtered: bool,
+    rows: Vec<Row>,
+    next: Option<String>,
+    /// Back to the newest, from a later page.
+    first: Option<String>,
+}
+
+/// What is wrong with the filters.
+#[derive(Clone, Copy, Default)]
+struct Faults {
+    kind: bool,
+    account: bool,
+    from: bool,
+    to: bool,
+}
+
+struct Row {
+    to: String,
+    title: String,
+    number: i64,
+    at: Markup,
+    who: String,
+    /// The account that it started from.
+    source: Option<Known>,
+    /// What was acted on, if it was bundles.
+    energy: Option<Markup>,
+    bundles: Option<String>,
+    /// Why it was refused.
+    refusal: Option<String>,
+}
+
+impl Page {
+    fn value(&self, name: &str) -> &str {
+        self.given.get(name).unwrap_or_default()
+    }
+}
+
+async fn all(State(ui): State<Ui>, visitor: Visitor, Parameters(given): Parameters) -> Result<Response, Failure> {
+    let lead = if visitor.may(Capability::ReadEverything) {
+        "All actions of the registry, the newest first."
+    } else {
+        "What you did, and what was done from or to your accounts, the newest first."
+    };
+    let frame = Frame::of(&visitor, "Activity", "/ui/activity");
+    let scope = Scope { frame, address: "/ui/activity".to_owned(), lead: lead.to_owned(), account: None };
+    list(&ui, &visitor, scope, given).await
+}
+
+async fn of_account(
+    State(ui): State<Ui>,
+    visitor: Visitor,
+    Path(id): Path<i64>,
+    Parameters(given): Parameters,
+) -> Result<Response, Failure> {
+    let (caller, fresh, account) = (visitor.caller.clone(), visitor.fresh, AccountId(id));
+    let known = ui.blocking(move |registry| registry.account(&caller, account, fresh)).await.map(Known::of)?;
+    let address = format!("/ui/account/{id}/activity");
+    let lead = format!("Actions that started from {}, the newest first.", known.name);
+    let frame = Frame::of_account(&visitor, "Activity", &address, known);
+    list(&ui, &visitor, Scope { frame, address, lead, account: Some(account) }, given).await
+}
+
+/// Whose actions are listed, and where.
+struct Scope {
+    frame: Frame,
+    address: String,
+    lead: String,
+    account: Option<AccountId>,
+}
+
+async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result<Response, Failure> {
+    let (query, faults) = query(scope.account, &given);
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let after = given.get("after").and_then(place);
+    let paging = Paging { limit: ACTIONS_PER_PAGE, after };
+    let (rows, next) = ui
+        .blocking(move |registry| {
+            let page = registry.actions(&caller, &query, paging, fresh)?;
+            Ok((rows(registry, &caller, page.entries, fresh)?, page.next))
+        })
+        .await?;
+    let address = scope.address;
+    let is_filtered = ["kind", "status", "account", "from", "to"].iter().any(|name| given.get(name).is_some());
+    show(&Page {
+        heading: "Activity",
+        lead: scope.lead,
+        kinds: ActionKind::ALL.iter().map(|kind| (kind.name(), title(*kind))).collect(),
+        next: next.map(|place| format!("{address}?{}", given.with("after", Some(&text_of(place))))),
+        first: after.map(|_| format!("{address}?{}", given.with("after", None))),
+        frame: scope.frame,
+        is_of_all: scope.account.is_none(),
+        is_filtered,
+        address,
+        given,
+        faults,
+        rows,
+    })
+}
+
+/// What is asked for; a filter that cannot be read filters nothing, and is told.
+fn query(account: Option<AccountId>, given: &Fields) -> (ActionQuery, Faults) {
+    let kind = given.get("kind").and_then(|name| ActionKind::ALL.iter().find(|kind| kind.name() == name)).copied();
+    let asked = given.number("account").filter(|id| *id > 0).map(AccountId);
+    let (from, to) = (given.get("from"), given.get("to"));
+    let (start, end) = (from.and_then(|text| instant(text, false)), to.and_then(|text| instant(text, true)));
+    let faults = Faults {
+        kind: given.get("kind").is_some() && kind.is_none(),
+        account: account.is_none() && given.get("account").is_some() && asked.is_none(),
+        from: from.is_some() && start.is_none(),
+        to: to.is_some() && end.is_none(),
+    };
+    let is_accepted = match given.get("status") {
+        Some("accepted") => Some(true),
+        Some("rejected") => Some(false),
+        Some(_) | None => None,
+    };
+    (ActionQuery { source: account.or(asked), kind, is_accepted, from: start, to: end }, faults)
+}
+
+/// A place in the list as an address carries it: `12-3`, with 0 for none.
+fn text_of(place: ActionPlace) -> String {
+    format!("{}-{}", place.accepted.map_or(0, |id| id.0), place.rejected.map_or(0, |id| id.0))
+}
+
+fn place(text: &str) -> Option<ActionPlace> {
+    let (accepted, rejected) = text.split_once('-')?;
+    let number = |text: &str| text.parse::<i64>().ok().filter(|id| *id >= 0);
+    let (accepted, rejected) = (number(accepted)?, number(rejected)?);
+    Some(ActionPlace {
+        accepted: (accepted > 0).then_some(ActionId(accepted)),
+        rejected: (rejected > 0).then_some(RejectedActionId(rejected)),
+    })
+}
+
+fn rows(
+    registry: &Registry,
+    caller: &Caller,
+    actions: Vec<AnyAction>,
+    fresh: Option<EventNumber>,
+) -> Result<Vec<Row>, Error> {
+    let mut people = BTreeMap::new();
+    let mut rows = Vec::new();
+    for action in actions {
+        let user = match &action {
+            AnyAction::Accepted(action) => action.user_id,
+            AnyAction::Rejected(action) => action.user_id,
+        };
+        if !people.contains_key(&user) {
+            people.insert(user, names::user(registry, caller, user, fresh)?);
+        }
+        let who = people.get(&user).cloned().unwrap_or_default();
+        rows.push(Row::of(action, who));
+    }
+    let ids: Vec<AccountId> = rows.iter().filter_map(|row| Some(row.source.as_ref()?.id)).collect();
+    let found = registry.account_names(caller, &ids, fresh)?;
+    for source in rows.iter_mut().filter_map(|row| row.source.as_mut()) {
+        source.name = found.get(&source.id).cloned().unwrap_or_else(|| format!("account {}", source.id.0));
+    }
+    Ok(rows)
+}
+
+impl Row {
+    /// Without the name of its account.
+    fn of(action: AnyAction, who: String) -> Self {
+        let known = |id| Known { id, name: String::new() };
+        match action {
+            AnyAction::Accepted(action) => Self {
+                to: format!("/ui/action/{}", action.id.0),
+                title: title(action.kind),
+                number: action.id.0,
+                at: format::instant(action.completed_at),
+                who,
+                source: action.source.map(known),
+                energy: (action.total > WattHours::ZERO).then(|| format::energy(action.total)),
+                bundles: (!action.results.is_empty()).then(|| format::count(action.results.len(), "bundle")),
+                refusal: None,
+            },
+            AnyAction::Rejected(action) => Self {
+                to: format!("/ui/action/rejected/{}", action.id.0),
+                title: title(action.kind),
+                number: action.id.0,
+                at: format::instant(action.rejected_at),
+                who,
+                source: action.asked.get("source_id").and_then(serde_json::Value::as_i64).map(AccountId).map(known),
+                energy: None,
+                bundles: None,
+                refusal: Some(action.detail),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_read_and_what_cannot_be_is_told() {
+        let (query, faults) = query(None, &Fields::of(b"kind=transfer&status=rejected&account=3&from=2026-01-01&to=x"));
+        assert_eq!((query.kind, query.is_accepted), (Some(ActionKind::Transfer), Some(false)));
+        assert_eq!((query.source, query.from, query.to), (Some(AccountId(3)), instant("2026-01-01", false), None));
+        assert!(faults.to && !faults.from && !faults.kind && !faults.account);
+        let (query, faults) = super::query(Some(AccountId(1)), &Fields::of(b"kind=nonsense&account=2"));
+        assert_eq!((query.source, query.kind), (Some(AccountId(1)), None), "an account's page is of that account");
+        assert!(faults.kind && !faults.account);
+    }
+
+    #[test]
+    fn places_go_into_addresses_and_back() {
+        for (accepted, rejected, text) in [(Some(5), None, "5-0"), (None, Some(7), "0-7"), (Some(1), Some(2), "1-2")] {
+            let of = ActionPlace { accepted: accepted.map(ActionId), rejected: rejected.map(RejectedActionId) };
+            assert_eq!((text_of(of), place(text)), (text.to_owned(), Some(of)));
+        }
+        for wrong in ["", "5", "-1-2", "a-b"] {
+            assert_eq!(place(wrong), None, "{wrong}");
+        }
+    }
+}

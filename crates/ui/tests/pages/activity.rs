@@ -1,0 +1,118 @@
+//! Activity: what was done and what was refused, filtered, in pages, for whose business it is.
+
+use crate::{Browser, app};
+use domain::action::{Deed, IssueChunk, Portion};
+use domain::{AccountId, Actor, BundleId, Command, MetadataId, Role};
+use testkit::http::{Answer, TestApp};
+use testkit::{at, hours_from};
+
+/// Two accounts, bundles of the first, and a user of it who sent one of them to the second and failed to send it again.
+fn prepare(app: &TestApp) -> (AccountId, AccountId) {
+    let registry = &app.testkit;
+    let (one, two) = (registry.account("One <b>Ltd</b>"), registry.account("Two"));
+    let device = registry.device("Farm", one);
+    let metadata_id: MetadataId = registry.metadata();
+    let (from, to) = (at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z"));
+    registry.readings(device, hours_from(from, 4), 300_000);
+    registry.act(Command::Issue(IssueChunk { metadata_id, devices: vec![device], from, to })).expect("issued");
+    registry.whitelist(two, one);
+    let trader = Actor::User(registry.user("Trader <i>T</i>", &[Role::TradingUser], &[one]));
+    let send = || registry.bundles(trader, one, &[BundleId(1)], Portion::Whole, Deed::Transfer { target: two });
+    send().expect("transferred");
+    send().expect_err("sent already");
+    (one, two)
+}
+
+fn path(account: AccountId) -> String {
+    format!("/ui/account/{}/activity", account.0)
+}
+
+/// The addresses of the receipts on a page, in order.
+fn receipts(page: &Answer) -> Vec<&str> {
+    let found = page.text.match_indices("href=\"/ui/action/");
+    found.map(|(start, _)| page.text[start + 6..].split('"').next().unwrap()).collect()
+}
+
+#[test]
+fn what_was_done_and_refused_is_listed_with_its_receipt() {
+    let app = app();
+    let (one, _) = prepare(&app);
+    let mut member = Browser::of(&app, &[Role::TradingUser], &[one]);
+    let page = member.get(&path(one)).expect(200);
+    for shown in [
+        "Transfer",
+        "300 kWh",
+        "1 bundle",
+        "<span class=\"tag bad\">rejected",
+        "One &#60;b&#62;Ltd",
+        "Trader &#60;i&#62;",
+    ] {
+        assert!(page.text.contains(shown), "{shown}: {}", page.text);
+    }
+    assert!(!page.text.contains("<b>Ltd") && !page.text.contains("<i>T"));
+    let all: Vec<String> = receipts(&page).into_iter().map(str::to_owned).collect();
+    assert!(all.contains(&"/ui/action/rejected/1".to_owned()), "{all:?}");
+    for receipt in all {
+        member.get(&receipt).expect(200);
+    }
+}
+
+#[test]
+fn filters_choose_and_stay_in_the_address() {
+    let app = app();
+    let (one, _) = prepare(&app);
+    let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
+    for (query, expected) in [
+        ("kind=transfer&status=rejected", 1),
+        ("kind=transfer&status=accepted", 1),
+        ("kind=transfer", 2),
+        ("kind=reserve", 0),
+        ("kind=transfer&from=2100-01-01", 0),
+        ("kind=transfer&to=2000-01-01", 0),
+        ("kind=transfer&account=2", 0),
+    ] {
+        let page = auditor.get(&format!("/ui/activity?{query}")).expect(200);
+        assert_eq!(receipts(&page).len(), expected, "{query}");
+        assert_eq!(page.text.contains("No action is like this"), expected == 0, "{query}");
+        assert!(page.text.contains(&format!(
+            "<option value=\"{}\" selected",
+            if query.contains("reserve") { "reserve" } else { "transfer" }
+        )));
+    }
+    let page = auditor.get(&format!("{}?from=soon&kind=dance", path(one))).expect(200);
+    assert!(page.text.contains("id=\"faults\"") && page.text.contains("aria-invalid=\"true\""));
+}
+
+#[test]
+fn pages_show_each_action_once() {
+    let app = app();
+    for number in 0..55 {
+        app.testkit.account(&format!("Account {number}"));
+    }
+    let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
+    let query = "/ui/activity?kind=create_account&status=accepted";
+    let first = auditor.get(query).expect(200);
+    let (_, rest) = first.text.split_once("<a href=\"/ui/activity?kind=create_account").expect("a next page");
+    let next = format!("/ui/activity?kind=create_account{}", rest.split('"').next().unwrap().replace("&#38;", "&"));
+    let second = auditor.get(&next).expect(200);
+    let mut all = [receipts(&first), receipts(&second)].concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((receipts(&first).len(), all.len()), (50, 55));
+    assert!(!second.text.contains("rel=\"next\"") && second.text.contains(">Newest</a>"));
+    assert!(first.text.len() < 150_000);
+}
+
+#[test]
+fn strangers_see_nothing_and_everybody_their_own() {
+    let app = app();
+    let (one, two) = prepare(&app);
+    let mut other = Browser::of(&app, &[Role::TradingUser], &[two]);
+    other.get(&path(one)).expect(404);
+    // The transfer reached them; what was refused is not their business.
+    let page = other.get("/ui/activity?kind=transfer").expect(200);
+    assert!(!page.text.contains("rejected</span>") && !page.text.contains("Trader"), "{}", page.text);
+    assert_eq!(receipts(&page).len(), 1);
+    let mut nobody = Browser::of(&app, &[Role::TradingUser], &[]);
+    assert!(nobody.get("/ui/activity").expect(200).text.contains("Nothing has been done yet"));
+}
