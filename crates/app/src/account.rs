@@ -210,7 +210,7 @@ impl Registry {
     }
 
     /// Reads something of an account, if the caller may.
-    fn of_account<T>(
+    pub(crate) fn of_account<T>(
         &self,
         caller: &Caller,
         id: AccountId,

@@ -15,6 +15,7 @@ mod device;
 mod error;
 mod event;
 mod export;
+mod holding;
 mod idempotency;
 mod import;
 mod issue;
@@ -25,6 +26,7 @@ mod measure;
 mod measurement;
 mod organisation;
 mod page;
+mod production;
 mod recurring_order;
 mod register;
 mod registry;
@@ -49,6 +51,7 @@ pub use device::{DeviceFilter, FleetShare};
 pub use error::Error;
 pub use event::{EventPage, EventQuery, EventView, FieldView};
 pub use export::{BundleExport, ExportError, write_bundles};
+pub use holding::{EXPIRING_DAYS, Holdings};
 pub use idempotency::{Entered, KEPT_ANSWER_BYTES_MAX, KEPT_FOR, KEY_CHARS_MAX, Kept, KeptAnswer, RequestHash, Ticket};
 pub use import::{Format, RowFault, ZoneOfTimes, parse_energy, parse_instant};
 pub use issue::{ISSUE_DRY_RUN_READINGS_MAX, IssueRequest};
@@ -57,9 +60,11 @@ pub use lineage::{Held, LINEAGE_BUNDLES_MAX, LINEAGE_EVENTS_MAX, Lineage, Lineag
 pub use listing::{BundleList, BundleListing, BundleSum, LISTING_LOOKS_MAX};
 pub use measure::{Histogram, Measured};
 pub use measurement::{
-    MeasurementPage, MeasurementQuery, MeasurementView, REJECTED_LISTED_MAX, ReadingsReport, RejectedRow,
+    Coverage, CoveredHour, MeasurementPage, MeasurementQuery, MeasurementView, REJECTED_LISTED_MAX, ReadingsReport,
+    RejectedRow,
 };
 pub use page::{Page, Paging};
+pub use production::{PRODUCTION_DEVICES_MAX, Production, ProductionMonth};
 pub use register::{AccountView, DeviceView, MetadataView, UserView};
 pub use registry::{Health, OpenError, Registry};
 pub use seed::{SeedCount, SeedError, SeedFault, SeedFinding, SeedReport, SeedTable, SeedVerdict};

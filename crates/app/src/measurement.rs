@@ -2,8 +2,10 @@
 //!
 //! More than one chunk makes a job, so that what was taken is on record if the input ends early.
 
+mod coverage;
 mod view;
 
+pub use coverage::{Coverage, CoveredHour};
 pub use view::{MeasurementPage, MeasurementQuery, MeasurementView};
 
 use crate::idempotency::Ticket;

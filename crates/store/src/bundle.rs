@@ -305,6 +305,42 @@ pub fn sums(connection: &mut Connection, account: AccountId) -> Result<Vec<Snaps
     )
 }
 
+/// Bundles of an account that carry one snapshot and are stored in one state.
+pub struct HoldingSum {
+    pub attributes_id: AttributesId,
+    pub status: BundleStatus,
+    pub energy: WattHours,
+    /// Of this, what has expired, and what will have soon.
+    pub expired: WattHours,
+    pub expiring: WattHours,
+}
+
+/// What an account holds, split parents apart, summed up by snapshot and state as they are stored, with what has expired at
+/// `now` and what expires after it up to `soon`. One walk, as [`sums`].
+pub fn holding_sums(
+    connection: &mut Connection,
+    account: AccountId,
+    now: Timestamp,
+    soon: Timestamp,
+) -> Result<Vec<HoldingSum>> {
+    connection.query(
+        "SELECT b.attributes_id, b.status, CAST(SUM(b.range_last - b.range_first + 1) AS BIGINT), \
+         CAST(COALESCE(SUM(b.range_last - b.range_first + 1) FILTER (WHERE b.expires_at <= $3), 0) AS BIGINT), \
+         CAST(COALESCE(SUM(b.range_last - b.range_first + 1) FILTER (WHERE b.expires_at > $3 AND b.expires_at <= $4), 0) \
+         AS BIGINT) FROM bundle b WHERE b.account_id = $1 AND b.status <> $2 GROUP BY b.attributes_id, b.status",
+        &[account.0.into(), BundleStatus::Split.code().into(), now.into(), soon.into()],
+        |r| {
+            Ok(HoldingSum {
+                attributes_id: AttributesId(r.get(0)?),
+                status: coded(r, 1, BundleStatus::from_code)?,
+                energy: WattHours(crate::code::count(r, 2)?),
+                expired: WattHours(crate::code::count(r, 3)?),
+                expiring: WattHours(crate::code::count(r, 4)?),
+            })
+        },
+    )
+}
+
 /// Up to `limit` devices behind an id, in the order of ids, of which an account holds bundles, each with the newest snapshot
 /// that these carry. Split parents are no bundles.
 pub fn devices_of(

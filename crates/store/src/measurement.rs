@@ -292,6 +292,38 @@ pub fn first_start(
     )
 }
 
+/// The first and the last start of a current reading of `devices`, in two look-ups for each of them.
+pub fn span(connection: &mut Connection, devices: &[i64]) -> Result<Option<(Timestamp, Timestamp)>> {
+    let (first, last): (Option<Timestamp>, Option<Timestamp>) = connection.query_one(
+        "SELECT MIN(first), MAX(last) FROM (SELECT \
+         (SELECT MIN(m.start_at) FROM measurement m WHERE m.device_id = wanted.value AND m.superseded_by IS NULL) AS first, \
+         (SELECT MAX(m.start_at) FROM measurement m WHERE m.device_id = wanted.value AND m.superseded_by IS NULL) AS last \
+         FROM rarray($1) AS wanted) AS spans",
+        &[devices.into()],
+        |r| Ok((r.get(0)?, r.get(1)?)),
+    )?;
+    Ok(first.zip(last))
+}
+
+/// Hands over each start in `from..to` of current readings of `devices`, with their Wh together.
+pub fn each_sum(
+    connection: &mut Connection,
+    devices: &[i64],
+    from: Timestamp,
+    to: Timestamp,
+    mut one: impl FnMut(Timestamp, i64),
+) -> Result<()> {
+    connection.query_each(
+        "SELECT m.start_at, CAST(SUM(m.energy_wh) AS BIGINT) FROM measurement m WHERE m.device_id IN rarray($1) \
+         AND m.start_at >= $2 AND m.start_at < $3 AND m.superseded_by IS NULL GROUP BY m.start_at",
+        &[devices.into(), from.into(), to.into()],
+        |row| -> Result<()> {
+            one(row.get(0)?, row.get(1)?);
+            Ok(())
+        },
+    )
+}
+
 pub(crate) fn insert(tx: &mut Connection, rows: &[(Measurement, ReadingSource, ActionId)]) -> Result<()> {
     tx.insert(&TABLE, rows, |(m, source, action)| {
         [

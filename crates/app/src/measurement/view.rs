@@ -78,7 +78,7 @@ impl Registry {
 }
 
 /// The device, if the caller may read its readings.
-fn readable(connection: &mut Connection, caller: &Caller, id: DeviceId) -> store::Result<Option<Device>> {
+pub(super) fn readable(connection: &mut Connection, caller: &Caller, id: DeviceId) -> store::Result<Option<Device>> {
     let Some(device) = store::device::by_id(connection, id)? else { return Ok(None) };
     let is_readable = caller.may(Capability::SubmitReadings) || may_read(connection, caller, device.account_id)?;
     Ok(is_readable.then_some(device))

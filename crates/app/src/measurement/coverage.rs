@@ -1,0 +1,109 @@
+//! What became of the readings of one device, hour by hour, over a month.
+
+use super::view::readable;
+use crate::{Caller, Error, MeasurementQuery, MeasurementView, Paging, Registry};
+use domain::{DeviceId, EventNumber, ReadingRefusal, ReadingStatus};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// Readings of a month: one a minute, and those of the hour before, which may reach into it.
+const READINGS_MAX: usize = (31 * 24 + 1) * 60;
+const MINUTE_MICROS: i64 = 60_000_000;
+const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
+
+/// The readings of a device in one month (UTC).
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    /// The first day of the month.
+    pub month: Date,
+    /// The months of the first and of the last reading that counts.
+    pub months: Option<(Date, Date)>,
+    /// By the start of the hour; an hour that no reading touches is not there.
+    pub hours: BTreeMap<Timestamp, CoveredHour>,
+}
+
+/// One hour of a device's readings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CoveredHour {
+    /// How many of its minutes have a reading.
+    pub minutes: i64,
+    /// Wh of the readings that start in it.
+    pub energy_wh: i64,
+    /// How the readings that touch it stand, each standing once.
+    pub standings: Vec<(ReadingStatus, Option<ReadingRefusal>)>,
+}
+
+impl Registry {
+    /// The readings of a device in the month that begins with `month`, or in that of its last reading, or, where there is
+    /// none, in this one. For those who may read its [`measurements`](Self::measurements). Blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a device whose readings are not the caller's to see.
+    pub fn coverage(
+        &self,
+        caller: &Caller,
+        device: DeviceId,
+        month: Option<Date>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Coverage, Error> {
+        let found = self.read(fresh, |connection| {
+            if readable(connection, caller, device)?.is_none() {
+                return Ok(None);
+            }
+            store::measurement::span(connection, &[device.0]).map(Some)
+        })?;
+        let span = found.ok_or(Error::NotFound { what: "Device", id: device.0 })?;
+        let months = span.map(|(first, last)| (month_of(first), month_of(last)));
+        let month = month.map(Date::first_of_month).or(months.map(|(_, last)| last));
+        let month = month.unwrap_or_else(|| month_of(self.now()));
+        let (from, to) = bounds(month);
+        let hour = SignedDuration::from_hours(1);
+        let query = MeasurementQuery {
+            device,
+            from: Some(from.checked_sub(hour).unwrap_or(from)),
+            to: Some(to),
+            status: None,
+            all_versions: false,
+            paging: Paging { limit: READINGS_MAX, after: None },
+        };
+        let mut hours = BTreeMap::new();
+        for view in self.measurements(caller, &query, fresh)?.entries {
+            note(&mut hours, &view);
+        }
+        hours.retain(|hour, _| (from..to).contains(hour));
+        Ok(Coverage { month, months, hours })
+    }
+}
+
+fn month_of(at: Timestamp) -> Date {
+    at.to_zoned_datetime(TimeZone::UTC).date().first_of_month()
+}
+
+/// From the start of the month to that of the next one.
+fn bounds(month: Date) -> (Timestamp, Timestamp) {
+    let start = |day: Date| day.to_zoned_datetime(TimeZone::UTC).map_or(Timestamp::MAX, |start| start.timestamp());
+    (start(month), month.last_of_month().tomorrow().map_or(Timestamp::MAX, start))
+}
+
+fn note(hours: &mut BTreeMap<Timestamp, CoveredHour>, view: &MeasurementView) {
+    let reading = view.measurement.reading;
+    let (start, end) = (reading.interval.start().as_microsecond(), reading.interval.end().as_microsecond());
+    let standing = (view.standing.status, view.standing.refusal);
+    let mut from = start;
+    while from < end {
+        let hour = from - from.rem_euclid(HOUR_MICROS);
+        let to = end.min(hour + HOUR_MICROS);
+        let Ok(key) = Timestamp::from_microsecond(hour) else { return };
+        let covered = hours.entry(key).or_default();
+        covered.minutes += (to - from) / MINUTE_MICROS;
+        if from == start {
+            covered.energy_wh = covered.energy_wh.saturating_add(reading.energy_wh);
+        }
+        if !covered.standings.contains(&standing) {
+            covered.standings.push(standing);
+        }
+        from = to;
+    }
+}
