@@ -8,7 +8,7 @@ use crate::frame::{Frame, show};
 use crate::visitor::{Visitor, theme_of};
 use askama::Template;
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use web::Refused;
@@ -118,6 +118,11 @@ fn sign_in_address(next: Option<&str>) -> String {
     }
 }
 
+/// Whether a part of a page is asked for alone.
+pub(crate) fn is_part(headers: &HeaderMap) -> bool {
+    headers.contains_key(PART)
+}
+
 /// What is to be told of a failure.
 #[derive(Clone)]
 struct Told {
@@ -142,7 +147,7 @@ struct Part {
 /// Puts failures into the frame of a page.
 pub(crate) async fn framed(State(ui): State<Ui>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let is_part = parts.headers.contains_key(PART);
+    let is_part = is_part(&parts.headers);
     let response = next.run(Request::from_parts(parts.clone(), body)).await;
     if is_part && response.status() == StatusCode::SEE_OTHER {
         return led(&response);

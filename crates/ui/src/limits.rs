@@ -44,3 +44,6 @@ pub(crate) const JOB_REFUSED_SHOWN_MAX: usize = 200;
 pub(crate) const JOB_BUNDLES_SHOWN_MAX: usize = 20;
 /// Actions on one page of activity.
 pub(crate) const ACTIONS_PER_PAGE: usize = 50;
+/// Devices and years that a plot offers.
+pub(crate) const DEVICES_OFFERED_MAX: usize = 200;
+pub(crate) const YEARS_OFFERED_MAX: usize = 50;

@@ -1,5 +1,6 @@
 //! Devices: listed, registered, shown, changed. One of them is in [`one`], the forms about them in [`edit`].
 
+mod coverage;
 mod edit;
 mod one;
 
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Router<Ui> {
         .route("/device/{id}/approve", post(one::approve))
         .route("/device/{id}/delete", post(one::delete))
         .route("/device/{id}/readings", post(one::submit))
+        .route("/device/{id}/coverage", get(coverage::coverage))
 }
 
 #[derive(Template)]

@@ -1,10 +1,16 @@
-//! An account at a glance.
+//! An account at a glance. What takes long is a part that comes after the page: what is held, which takes as long as the
+//! account has bundles, and what was produced.
+
+mod holdings;
+mod production;
 
 use crate::Ui;
 use crate::failure::Failure;
+use crate::form::{Fields, Parameters};
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::visitor::{Known, Visitor};
+use app::DeviceFilter;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -13,7 +19,10 @@ use axum::routing::get;
 use domain::AccountId;
 
 pub(super) fn routes() -> Router<Ui> {
-    Router::new().route("/account/{id}", get(overview))
+    Router::new()
+        .route("/account/{id}", get(overview))
+        .route("/account/{id}/holdings", get(holdings::holdings))
+        .route("/account/{id}/production", get(production::production))
 }
 
 #[derive(Template)]
@@ -22,46 +31,46 @@ struct Page {
     frame: Frame,
     id: i64,
     name: String,
-    energy: Markup,
-    bundles: String,
-    cancelled: String,
     devices: String,
-    sources: Vec<Share>,
+    capacity: Markup,
+    senders: String,
+    users: String,
+    /// Where the production is that the address asks for.
+    production: String,
 }
 
-/// What one source has of the whole, for a bar.
-struct Share {
-    name: String,
-    energy: Markup,
-    /// In wholes of a hundred, for the eye.
-    percent: u128,
+/// The address of an account's production with the year and the device that are asked for.
+fn production_address(id: i64, fields: &Fields) -> String {
+    let asked = ["year", "device"].into_iter().filter_map(|name| Some((name.to_owned(), fields.get(name)?.to_owned())));
+    let asked: Fields = asked.collect();
+    format!("/ui/account/{id}/production?{}", asked.with("", None))
 }
 
-async fn overview(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
+async fn overview(
+    State(ui): State<Ui>,
+    visitor: Visitor,
+    Path(id): Path<i64>,
+    Parameters(fields): Parameters,
+) -> Result<Response, Failure> {
     let (caller, fresh, account) = (visitor.caller.clone(), visitor.fresh, AccountId(id));
-    let (view, summary) = ui
+    let (view, fleet) = ui
         .blocking(move |registry| {
             let view = registry.account(&caller, account, fresh)?;
-            Ok((view, registry.account_summary(&caller, account, fresh)?))
+            let filter = DeviceFilter { account: Some(account), ..DeviceFilter::default() };
+            Ok((view, registry.fleet(&caller, &filter, fresh)?))
         })
         .await?;
-    let whole = u128::from(summary.energy.0).max(1);
-    let of = |(name, energy): (&&'static str, &domain::WattHours)| Share {
-        name: (*name).replace('_', " "),
-        energy: format::energy(*energy),
-        percent: u128::from(energy.0) * 100 / whole,
-    };
-    let sources = summary.energy_by_source.iter().map(of).collect();
+    let (senders, users) = (view.whitelist.len(), view.user_ids.len());
     let known = Known::of(view);
     let name = known.name.clone();
     show(&Page {
         frame: Frame::of_account(&visitor, &name, &format!("/ui/account/{id}"), known),
         id,
         name,
-        energy: format::energy(summary.energy),
-        bundles: format::thousands(summary.bundles),
-        cancelled: format::thousands(summary.cancelled_bundles),
-        devices: format::thousands(summary.devices),
-        sources,
+        devices: format::thousands(fleet.iter().map(|share| share.devices).sum::<u64>()),
+        capacity: format::power(fleet.iter().map(|share| share.capacity_watts).sum()),
+        senders: format::count(senders, "account"),
+        users: format::count(users, "user"),
+        production: production_address(id, &fields),
     })
 }

@@ -3,7 +3,7 @@
 use crate::{Browser, app, proof};
 use domain::{AccountId, Role};
 use testkit::http::TestApp;
-use testkit::{at, hours_from};
+use testkit::{at, hours_from, until};
 
 const FORM: [(&str, &str); 10] = [
     ("device_name", "<b>Farm</b>"),
@@ -196,4 +196,50 @@ fn a_fleet_is_summed_up_by_technology_and_goes_on_over_pages() {
     let (_, rest) = page.text.split_once("<p class=\"pages\"><a href=\"").expect("a next page");
     let next = auditor.get(rest.split('"').next().unwrap()).expect(200);
     assert!(next.text.contains("turbine 100") && !next.text.contains("turbine 099"));
+}
+
+#[test]
+fn the_calendar_says_what_became_of_each_hour_and_why() {
+    let app = app();
+    let kit = &app.testkit;
+    let (account, hour) = (kit.account("Own"), jiff::SignedDuration::from_hours(1));
+    let device = kit.device("<b>turbine</b>", account);
+    let path = format!("/ui/device/{}/coverage", device.0);
+    let mut member = Browser::of(&app, &[Role::TradingUser], &[account]);
+    assert!(member.get(&path).expect(200).text.contains("There are no readings of this device yet"));
+    let start = at("2026-02-01T00:00:00Z");
+    kit.readings(device, hours_from(start, 2), 100);
+    // More than the device can make in an hour, nothing, and half an hour.
+    kit.readings(device, hours_from(start + hour * 2, 1), 9_000_000);
+    kit.readings(device, hours_from(start + hour * 3, 1), 0);
+    let half = domain::Interval::new(start + hour * 4, start + hour * 4 + hour / 2).unwrap();
+    kit.readings(device, std::iter::once(half), 50);
+    let request =
+        app::IssueRequest { metadata_id: kit.metadata(), from: start, to: start + hour, device_ids: Vec::new() };
+    kit.registry.issue_as_operator(request).expect("the operator may issue");
+    let page = until("the first hour is issued", || {
+        Some(member.get(&path).expect(200).text).filter(|text| text.contains("issued: 1 hour<"))
+    });
+    let row = page.split_once("<th scope=\"row\">Sun 1</th>").expect("a row").1.split_once("</tr>").unwrap().0;
+    let cells = [
+        "<td class=\"issued\" title=\"issued, 100 Wh\">I</td>",
+        "<td class=\"pending\" title=\"pending, 100 Wh\">P</td>",
+        "<td class=\"refused\" title=\"refused, more than the device can make in the time, 9,000,000 Wh\">R</td>",
+        "<td class=\"nothing\" title=\"0 Wh, nothing to issue, 0 Wh\">0</td>",
+        "<td class=\"pending\" title=\"pending, missing, 50 Wh, 30 of 60 minutes\">P–</td>",
+        "<td class=\"missing\" title=\"missing\">–</td>",
+    ];
+    assert!(row.starts_with(&cells.concat()), "{row}");
+    assert!(page.contains("1 hour: more than the device can make in the time") && page.contains("missing: 668 hours"));
+    assert!(!page.contains("<b>turbine") && page.len() < 150_000, "{}", page.len());
+    // Where there is nothing yet, and what is no month.
+    let later = member.get(&format!("{path}?month=2026-03")).expect(200).text;
+    assert!(later.contains("March 2026") && later.contains("not in operation or still to come"), "{later}");
+    let bad = member.get(&format!("{path}?month=%3Cb%3E")).expect(200).text;
+    assert!(bad.contains("&#60;b&#62; is no month") && bad.contains("February 2026"), "{bad}");
+    let part = member.part(&path).expect(200).text;
+    assert!(part.contains("<table class=\"calendar\">") && !part.contains("<html"), "{part}");
+    let mut stranger = Browser::of(&app, &[Role::ProductionUser], &[kit.account("Other")]);
+    assert!(!stranger.get(&path).expect(404).text.contains("turbine"));
+    assert!(stranger.part(&path).expect(404).text.starts_with("<div class=\"failed\""));
 }

@@ -5,6 +5,7 @@ mod certificates;
 mod device;
 mod help;
 mod issue;
+mod overview;
 mod profile;
 mod readings;
 mod session;
@@ -42,6 +43,13 @@ impl Browser {
 
     pub fn get(&mut self, path: &str) -> Answer {
         let answer = self.asking().get(path);
+        self.keep(&answer);
+        answer
+    }
+
+    /// Asks for a part of a page alone, as the script does.
+    pub fn part(&mut self, path: &str) -> Answer {
+        let answer = self.asking().with_header("hx-request", "true").get(path);
         self.keep(&answer);
         answer
     }

@@ -142,7 +142,7 @@ fn who_has_one_account_begins_in_it_and_who_reads_everything_chooses() {
     let mut member = Browser::of(&app, &[Role::TradingUser], &[one]);
     assert_eq!(member.get("/ui").expect(303).header("location"), Some(format!("/ui/account/{}", one.0).as_str()));
     let page = member.get(&format!("/ui/account/{}", one.0)).expect(200);
-    assert!(page.text.contains("<h1>One</h1>") && page.text.contains("0 Wh"));
+    assert!(page.text.contains("<h1>One</h1>"));
     // What is another's is not there, like what does not exist.
     for path in [format!("/ui/account/{}", two.0), "/ui/account/99".to_owned()] {
         let page = member.get(&path).expect(404);

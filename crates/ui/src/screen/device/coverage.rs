@@ -1,0 +1,236 @@
+//! The calendar of a device: what became of the readings of each hour of a month. No state is told by its colour alone.
+
+use super::one::find;
+use crate::Ui;
+use crate::failure::{Failure, is_part};
+use crate::form::Parameters;
+use crate::format;
+use crate::frame::{Frame, show};
+use crate::visitor::Visitor;
+use app::{Coverage, CoveredHour};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use domain::{Device, DeviceId, ReadingRefusal, ReadingStatus};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+#[derive(Template)]
+#[template(path = "coverage.html")]
+struct Page {
+    frame: Frame,
+    name: String,
+    calendar: Calendar,
+}
+
+#[derive(Template)]
+#[template(path = "coverage_part.html")]
+struct Part {
+    calendar: Calendar,
+}
+
+struct Calendar {
+    /// The address of the calendar.
+    address: String,
+    /// As people say it, and as the form has it.
+    title: String,
+    month: String,
+    fault: Option<String>,
+    previous: Option<String>,
+    next: Option<String>,
+    is_empty: bool,
+    days: Vec<Day>,
+    kinds: Vec<(Kind, String)>,
+    /// Why nothing more is issued, and for how many hours.
+    reasons: Vec<(String, String)>,
+}
+
+struct Day {
+    name: String,
+    hours: Vec<Cell>,
+}
+
+struct Cell {
+    /// The gravest of what is in the hour.
+    kind: Kind,
+    codes: String,
+    title: String,
+}
+
+/// What may be in an hour, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Refused,
+    Held,
+    Pending,
+    Missing,
+    Issued,
+    /// There is nothing to issue.
+    Nothing,
+    /// Not in operation yet, or still to come.
+    Outside,
+}
+
+impl Kind {
+    const TOLD: [Self; 6] = [Self::Issued, Self::Pending, Self::Held, Self::Refused, Self::Missing, Self::Nothing];
+
+    fn of(standing: (ReadingStatus, Option<ReadingRefusal>)) -> Self {
+        match standing {
+            (ReadingStatus::Issued, _) => Self::Issued,
+            (ReadingStatus::Pending, _) => Self::Pending,
+            (ReadingStatus::Held, _) => Self::Held,
+            (ReadingStatus::Refused, Some(ReadingRefusal::ZeroEnergy)) => Self::Nothing,
+            // What counts no more is not listed.
+            (ReadingStatus::Refused | ReadingStatus::Superseded | ReadingStatus::Deleted, _) => Self::Refused,
+        }
+    }
+
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Held => "held",
+            Self::Pending => "pending",
+            Self::Missing => "missing",
+            Self::Issued => "issued",
+            Self::Nothing => "nothing",
+            Self::Outside => "outside",
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Refused => "R",
+            Self::Held => "H",
+            Self::Pending => "P",
+            Self::Missing => "–",
+            Self::Issued => "I",
+            Self::Nothing => "0",
+            Self::Outside => "",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Held => "held",
+            Self::Pending => "pending",
+            Self::Missing => "missing",
+            Self::Issued => "issued",
+            Self::Nothing => "0 Wh, nothing to issue",
+            Self::Outside => "not in operation or still to come",
+        }
+    }
+}
+
+pub(super) async fn coverage(
+    State(ui): State<Ui>,
+    visitor: Visitor,
+    Path(id): Path<i64>,
+    Parameters(fields): Parameters,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let device = find(&ui, &visitor, id).await?;
+    let asked = fields.get("month");
+    let month = asked.and_then(|month| format!("{month}-01").parse::<Date>().ok());
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let found = ui.blocking(move |registry| registry.coverage(&caller, DeviceId(id), month, fresh)).await?;
+    let mut calendar = Calendar::of(&found, &device, ui.registry.now());
+    calendar.fault = asked.filter(|_| month.is_none()).map(|asked| format!("{asked} is no month, such as 2026-02"));
+    if is_part(&headers) {
+        return show(&Part { calendar });
+    }
+    let name = device.description.name;
+    let current = format!("/ui/account/{}/devices", device.account_id.0);
+    show(&Page { frame: Frame::of(&visitor, &format!("Readings of {name}"), &current), name, calendar })
+}
+
+impl Calendar {
+    fn of(found: &Coverage, device: &Device, now: Timestamp) -> Self {
+        let address = format!("/ui/device/{}/coverage", device.id.0);
+        let to = |month: Date| format!("{address}?month={}", month.strftime("%Y-%m"));
+        let previous = found.month.yesterday().ok().map(Date::first_of_month);
+        let next = found.month.last_of_month().tomorrow().ok();
+        let months = found.months;
+        let (mut hours_by_kind, mut hours_by_reason) = (BTreeMap::new(), BTreeMap::new());
+        let mut days = Vec::new();
+        let mut day = found.month;
+        while day.month() == found.month.month() {
+            let cells = (0..24).map(|hour| {
+                let cell = cell(found, device, (day, hour), now);
+                for kind in cell.1 {
+                    *hours_by_kind.entry(kind).or_insert(0_usize) += 1;
+                }
+                for reason in cell.2 {
+                    *hours_by_reason.entry(reason).or_insert(0_usize) += 1;
+                }
+                cell.0
+            });
+            days.push(Day { hours: cells.collect(), name: day.strftime("%a %-d").to_string() });
+            let Ok(tomorrow) = day.tomorrow() else { break };
+            day = tomorrow;
+        }
+        let hours = |count: usize| format::count(count, "hour");
+        Self {
+            title: found.month.strftime("%B %Y").to_string(),
+            month: found.month.strftime("%Y-%m").to_string(),
+            fault: None,
+            previous: previous.filter(|month| months.is_some_and(|(first, _)| first <= *month)).map(to),
+            next: next.filter(|month| months.is_some_and(|(_, last)| *month <= last)).map(to),
+            is_empty: months.is_none(),
+            days,
+            kinds: Kind::TOLD
+                .into_iter()
+                .map(|kind| (kind, hours(hours_by_kind.get(&kind).copied().unwrap_or(0))))
+                .collect(),
+            reasons: hours_by_reason.into_iter().map(|(reason, count)| (reason, hours(count))).collect(),
+            address,
+        }
+    }
+}
+
+/// An hour, what is in it, and why nothing more is issued in it.
+fn cell(found: &Coverage, device: &Device, (day, hour): (Date, i8), now: Timestamp) -> (Cell, Vec<Kind>, Vec<String>) {
+    let start = TimeZone::UTC.to_timestamp(day.at(hour, 0, 0, 0)).unwrap_or(Timestamp::MAX);
+    let end = start.checked_add(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX);
+    let is_outside = end > now || end <= device.description.operational_date;
+    let nothing = CoveredHour::default();
+    let covered = found.hours.get(&start).unwrap_or(&nothing);
+    let mut kinds: Vec<Kind> = covered.standings.iter().map(|standing| Kind::of(*standing)).collect();
+    if covered.minutes < 60 && !is_outside {
+        kinds.push(Kind::Missing);
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    let reasons: Vec<String> = covered
+        .standings
+        .iter()
+        .filter(|standing| Kind::of(**standing) == Kind::Refused)
+        .filter_map(|(_, refusal)| refusal.map(reason))
+        .collect();
+    let Some(gravest) = kinds.first().copied() else {
+        let title = Kind::Outside.text().to_owned();
+        return (Cell { kind: Kind::Outside, codes: String::new(), title }, kinds, reasons);
+    };
+    let mut title: Vec<String> = kinds.iter().map(|kind| kind.text().to_owned()).collect();
+    title.extend(reasons.iter().cloned());
+    if covered.minutes > 0 {
+        title.push(format!("{} Wh", format::thousands(covered.energy_wh)));
+    }
+    if (1..60).contains(&covered.minutes) {
+        title.push(format!("{} of 60 minutes", covered.minutes));
+    }
+    let codes = kinds.iter().map(|kind| kind.code()).collect();
+    (Cell { kind: gravest, codes, title: title.join(", ") }, kinds, reasons)
+}
+
+/// Why, without the numbers of one reading, so that many come to one reason.
+fn reason(refusal: ReadingRefusal) -> String {
+    match refusal {
+        ReadingRefusal::AboveCapacity { .. } => "more than the device can make in the time".to_owned(),
+        ReadingRefusal::IntervalLength { .. } => "the interval is too short or too long".to_owned(),
+        other => other.to_string(),
+    }
+}
