@@ -16,6 +16,8 @@ pub(crate) const NEXT_CHARS_MAX: usize = 2_000;
 pub(crate) const ACCOUNTS_PER_PAGE: usize = 100;
 /// Bundles of one page of an account's certificates.
 pub(crate) const BUNDLES_PER_PAGE: usize = 100;
+/// Bundles that are selected at once: what one action takes.
+pub(crate) const SELECTED_MAX: usize = domain::action::BUNDLES_PER_ACTION_MAX;
 /// Accounts that a transfer may choose from, and devices that a filter may.
 pub(crate) const CHOICES_MAX: usize = 1_000;
 /// Bundles that one page shows of what an action did or would do, of a lineage, and the events of one.

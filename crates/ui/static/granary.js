@@ -9,17 +9,20 @@
     year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
   });
 
-  // The local time of an instant, as its title and, where there is room for it, beside it.
+  // The local time of an instant, as its title and, where there is room for it, beside it; that of an interval once,
+  // behind its end.
   function localise(root) {
     for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
       const at = new Date(time.getAttribute("datetime"));
       if (Number.isNaN(at.getTime())) continue;
       time.dataset.local = "";
       time.title = `${time.textContent} UTC, ${local.format(at)}`;
-      if (time.closest("[data-local-times]") && !isUtc()) {
+      const isStart = time.nextElementSibling?.matches("time[data-end]");
+      if (time.closest("[data-local-times]") && !isUtc() && !isStart) {
         const beside = document.createElement("small");
+        const start = time.matches("[data-end]") && time.previousElementSibling?.getAttribute("datetime");
         beside.className = "local";
-        beside.textContent = local.format(at);
+        beside.textContent = start ? local.formatRange(new Date(start), at) : local.format(at);
         time.after(" ", beside);
       }
     }

@@ -19,9 +19,10 @@
     }
   };
 
-  // What an action took is selected no more.
+  // What an action took is selected no more. The address of a receipt is the same before and after that.
   for (const used of document.querySelectorAll("[data-clear-selection]")) {
     sessionStorage.removeItem(nameOf(used.dataset.clearSelection));
+    history.replaceState(null, "", window.location.pathname);
   }
 
   // Who types a part of the whole has chosen it.
@@ -55,6 +56,9 @@
       shown.textContent = count === 0 ? "Nothing selected"
         : `${thousands(count)} bundle${count === 1 ? "" : "s"} selected: ${thousands(sum)} Wh (${megawattHours(sum)})`;
     }
+    for (const button of form.querySelectorAll("[data-select-page]")) {
+      button.textContent = boxes.length > 0 && boxes.every((box) => box.checked) ? "Select none" : "Select all";
+    }
     for (const button of form.querySelectorAll("[data-deed]")) button.disabled = count === 0;
     for (const button of form.querySelectorAll("[data-select-none]")) button.hidden = count === 0;
   }
@@ -80,6 +84,20 @@
       const wanted = !boxes.every((box) => selection.has(box.value));
       for (const box of boxes) choose(box, wanted);
       changed();
+    });
+  }
+
+  for (const button of form.querySelectorAll("[data-select-matching]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      const answer = await fetch(button.dataset.selectMatching, { headers: { accept: "application/json" } }).catch(() => null);
+      button.disabled = false;
+      const found = answer?.ok ? await answer.json() : null;
+      if (!found) { shown.textContent = "They could not be selected; load the page again."; return; }
+      for (const [id, wh] of found.bundles) selection.set(id, wh);
+      changed();
+      if (found.has_more) shown.textContent += "; there are more than are selected at once";
     });
   }
 

@@ -57,6 +57,9 @@ struct Ask {
     bundles: String,
     /// The ids, for the next page.
     ids: String,
+    /// How many of them the deed cannot be done to.
+    unfit: usize,
+    states: String,
     refused: Option<Refused>,
 }
 
@@ -98,6 +101,10 @@ async fn act(
         return ask(order, &ids, Some(Refused { status: 422, title, faults, ..Refused::default() }));
     }
     let step = order.fields.get("step").unwrap_or_default().to_owned();
+    if step == "fit" {
+        let fitting = order.fitting();
+        return ask(order, &fitting, None);
+    }
     if step != "preview" && step != "do" {
         return ask(order, &ids, None);
     }
@@ -120,7 +127,7 @@ async fn act(
     let once = order.fields.get(ONCE).ok_or(Failure::Forged)?.to_owned();
     match ask_once(&ui, &caller, &path, &body, &once).await {
         Ok(answered) => match answered.json["id"].as_i64() {
-            Some(action) => Ok(changed(answered.event, &format!("/ui/action/{action}"))),
+            Some(action) => Ok(changed(answered.event, &format!("/ui/action/{action}?done=1"))),
             None => Err(Failure::Ours),
         },
         Err(refused) => ask(order, &ids, Some(named(refused))),
@@ -197,7 +204,8 @@ fn ids_text(ids: &[i64]) -> String {
     ids.iter().map(i64::to_string).collect::<Vec<_>>().join(" ")
 }
 
-fn ask(order: Order, ids: &[i64], refused: Option<Refused>) -> Result<Response, Failure> {
+fn ask(mut order: Order, ids: &[i64], refused: Option<Refused>) -> Result<Response, Failure> {
+    order.selected.retain(|view| ids.binary_search(&view.bundle.id.0).is_ok());
     let total: WattHours = order.selected.iter().map(|view| view.bundle.range.quantity()).sum();
     let status = refused.as_ref().map_or(200, |refused| refused.status);
     let page = show(&Ask {
@@ -206,6 +214,8 @@ fn ask(order: Order, ids: &[i64], refused: Option<Refused>) -> Result<Response, 
         exact: format::thousands(total.0),
         bundles: format::count(order.selected.len(), "bundle"),
         ids: ids_text(ids),
+        unfit: ids.len().saturating_sub(order.fitting().len()),
+        states: order.deed.states(),
         order,
         refused,
     })?;
@@ -242,7 +252,7 @@ async fn preview(ui: &Ui, order: Order, ids: &[i64], answer: &Value) -> Result<R
         towards: towards.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         taken: format::count(counted.taken, "bundle"),
         split: counted.split,
-        rows: rows.map(|(one, fate)| made::row(one, *fate, "as asked", &names)).collect(),
+        rows: rows.map(|(one, fate)| made::row(one, *fate, order.deed.done(), &names)).collect(),
         more: left.len().saturating_sub(RESULTS_PER_PAGE),
         order,
     })
@@ -267,6 +277,14 @@ impl Order {
             Some(known) => Frame::of_account(&self.visitor, &title, &current, known.clone()),
             None => Frame::of(&self.visitor, &title, ""),
         }
+    }
+
+    /// The bundles that are there, in a state in which the deed can be done; ascending.
+    fn fitting(&self) -> Vec<i64> {
+        let fitting = self.selected.iter().filter(|view| self.deed.leads_from(view.status));
+        let mut ids: Vec<i64> = fitting.map(|view| view.bundle.id.0).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Where one selects.

@@ -38,6 +38,8 @@ struct Receipt {
     last_event: i64,
     total: Markup,
     exact: String,
+    /// Whether it was done just now.
+    is_new: bool,
     moves_bundles: bool,
     rows: Vec<made::Row>,
     shown: String,
@@ -105,6 +107,7 @@ async fn receipt(
         last_event: action.last_event.0,
         total: format::energy(action.total),
         exact: format::thousands(action.total.0),
+        is_new: fields.get("done").is_some(),
         moves_bundles: action.total > WattHours::ZERO,
         before: (skipped > 0).then(|| at(skipped.saturating_sub(RESULTS_PER_PAGE))),
         next: (last < left.len()).then(|| at(last)),

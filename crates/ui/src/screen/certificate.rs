@@ -93,6 +93,7 @@ async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>
             let beneficiary = bundle.cancellation.as_ref().and_then(|c| c.beneficiary_account);
             let held = lineage.bundles.iter().filter_map(|one| one.held.as_ref()).map(|held| held.account_id);
             let wanted = std::iter::once(bundle.account_id).chain(beneficiary).chain(held).map(|id| id.0);
+            let wanted = wanted.chain(lineage.events.iter().flat_map(|event| &event.after).filter_map(account_of));
             let names = Names::of(registry, &caller, wanted.collect::<Vec<_>>(), &[bundle.account_id.0], fresh)?;
             Ok((found, lineage, names))
         })
@@ -103,7 +104,8 @@ async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>
     let (parts, height) = tree::drawn(&lineage);
     let family: Vec<Relative> =
         lineage.bundles.iter().take(RESULTS_PER_PAGE).map(|one| Relative::of(one, &names)).collect();
-    let events: Vec<Happened> = lineage.events.iter().take(RESULTS_PER_PAGE).map(Happened::of).collect();
+    let events: Vec<Happened> =
+        lineage.events.iter().take(RESULTS_PER_PAGE).map(|event| Happened::of(event, &names)).collect();
     show(&Page {
         frame: frame(&visitor, id, account, &names),
         id,
@@ -223,9 +225,9 @@ impl Relative {
 }
 
 impl Happened {
-    fn of(event: &EventView) -> Self {
+    fn of(event: &EventView, names: &Names) -> Self {
         let changes: Vec<String> =
-            event.after.iter().filter(|field| is_telling(event, field)).map(field_text).collect();
+            event.after.iter().filter(|field| is_telling(event, field)).map(|field| field_text(field, names)).collect();
         Self {
             number: event.number.0,
             at: format::instant(event.recorded_at),
@@ -237,6 +239,14 @@ impl Happened {
     }
 }
 
+/// The account that a field names.
+fn account_of(field: &FieldView) -> Option<i64> {
+    match (field.name, &field.value) {
+        (Some("account_id"), Some(FieldValue::Integer(id))) => Some(*id),
+        _ => None,
+    }
+}
+
 /// Of a creation the page says most already.
 fn is_telling(event: &EventView, field: &FieldView) -> bool {
     let is_creation = event.entity == Entity::Bundle && event.event_type == EventType::Create;
@@ -244,7 +254,7 @@ fn is_telling(event: &EventView, field: &FieldView) -> bool {
     !is_creation || field.name.is_some_and(|name| told.contains(&name))
 }
 
-fn field_text(field: &FieldView) -> String {
+fn field_text(field: &FieldView, names: &Names) -> String {
     let name = match field.name {
         Some("account_id") => "account",
         Some("certificate_bundle_status") => "state",
@@ -253,6 +263,9 @@ fn field_text(field: &FieldView) -> String {
         None => "a field not known to this version",
     };
     let name = name.replace('_', " ");
+    if let Some(id) = account_of(field) {
+        return format!("held by {}", names.account(id));
+    }
     match &field.value {
         None => format!("{name} held elsewhere"),
         Some(FieldValue::Integer(number)) => format!("{name} {number}"),

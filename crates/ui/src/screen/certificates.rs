@@ -8,19 +8,19 @@ use crate::failure::Failure;
 use crate::form::Parameters;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
-use crate::limits::CHOICES_MAX;
+use crate::limits::{CHOICES_MAX, SELECTED_MAX};
 use crate::visitor::{Known, Visitor};
-use app::{BundleList, BundleView, Order, Paging, issuance_id};
+use app::{BundleList, BundleListing, BundleView, Order, Paging, issuance_id};
 use askama::Template;
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use domain::{AccountId, BundleStatus, EnergySource};
 use filter::{Filter, Preset, presets};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use web::Refused;
 
@@ -30,7 +30,10 @@ const EVENT: HeaderName = HeaderName::from_static("x-granary-event");
 const PROBLEM_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) fn routes() -> Router<Ui> {
-    Router::new().route("/account/{id}/certificates", get(list)).route("/account/{id}/certificates/export", get(export))
+    Router::new()
+        .route("/account/{id}/certificates", get(list))
+        .route("/account/{id}/certificates/export", get(export))
+        .route("/account/{id}/certificates/selection", get(selection))
 }
 
 #[derive(Template)]
@@ -80,7 +83,6 @@ struct Row {
     device: String,
     /// The address of the bundles of this device.
     of_device: String,
-    source: &'static str,
     is_selectable: bool,
 }
 
@@ -102,14 +104,10 @@ async fn list(
             Ok((view, devices, found, registry.now()))
         })
         .await?;
-    let faults = filter.faults.clone();
-    let title = "The filter cannot be read".to_owned();
     let (found, refused) = match found {
-        None => (None, Some(Refused { status: 422, title, faults, ..Refused::default() })),
+        None => (None, Some(filter.refused())),
         Some(Ok(found)) => (Some(found), None),
-        Some(Err(app::Error::BadQuery(detail))) => {
-            (None, Some(Refused { status: 422, title, detail, ..Refused::default() }))
-        }
+        Some(Err(app::Error::BadQuery(detail))) => (None, Some(Refused { detail, ..filter.refused() })),
         Some(Err(error)) => return Err(error.into()),
     };
     let empty = BundleList { bundles: Vec::new(), next: None, sum: None };
@@ -167,9 +165,15 @@ impl Page {
         self.filter.order == Order::OldestFirst
     }
 
+    /// Where a script finds what may be selected of all that match.
+    fn selection(&self) -> String {
+        format!("/ui/account/{}/certificates/selection?{}", self.id, self.filter.query())
+    }
+
     fn export(&self, format: &str) -> String {
-        let address = self.filter.address(&[("order", ""), ("format", format)]);
-        address.replacen("/certificates?", "/certificates/export?", 1)
+        let query = self.filter.query();
+        let format = format!("{}format={format}", if query.is_empty() { "" } else { "&" });
+        format!("/ui/account/{}/certificates/export?{query}{format}", self.id)
     }
 
     fn day_type(&self, name: &str) -> &'static str {
@@ -194,7 +198,6 @@ impl Row {
     fn of(view: &BundleView, filter: &Filter, deeds: &[Deed]) -> Self {
         let (bundle, attributes) = (&view.bundle, &view.attributes);
         let (start, quantity) = (bundle.production.start(), bundle.range.quantity());
-        let device = &attributes.device;
         Self {
             id: bundle.id.0,
             issuance: issuance_id(bundle.device_id, attributes.energy_carrier, start),
@@ -203,12 +206,33 @@ impl Row {
             wh: quantity.0,
             status: view.status.name(),
             tone: format::tone(view.status),
-            device: device.name.clone(),
+            device: attributes.device.name.clone(),
             of_device: filter.address(&[("device", &bundle.device_id.0.to_string())]),
-            source: format::source(device.energy_source),
             is_selectable: deeds.iter().any(|deed| deed.leads_from(view.status)),
         }
     }
+}
+
+/// What a script may select of all that match: ids and Wh, at most as many as one action takes.
+async fn selection(
+    State(ui): State<Ui>,
+    visitor: Visitor,
+    Path(id): Path<i64>,
+    Parameters(fields): Parameters,
+) -> Result<Response, Failure> {
+    let filter = Filter::of(id, fields);
+    if !filter.faults.is_empty() {
+        return Err(filter.refused().into());
+    }
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let listing = BundleListing { limit: SELECTED_MAX, ..filter.listing() };
+    let found = ui.blocking(move |registry| registry.list_bundles(&caller, &listing, fresh)).await?;
+    let deeds: Vec<Deed> = Deed::ALL.iter().copied().filter(|deed| deed.is_for(&visitor, filter.account)).collect();
+    let is_selectable = |view: &&BundleView| deeds.iter().any(|deed| deed.leads_from(view.status));
+    let bundles = found.bundles.iter().filter(is_selectable);
+    let bundles: Vec<(String, String)> =
+        bundles.map(|view| (view.bundle.id.to_string(), view.bundle.range.quantity().0.to_string())).collect();
+    Ok(Json(json!({"bundles": bundles, "has_more": found.next.is_some()})).into_response())
 }
 
 /// The API's export of the same filter, as it is.
@@ -220,12 +244,11 @@ async fn export(
 ) -> Result<Response, Failure> {
     let format = fields.get("format").unwrap_or("csv").to_owned();
     let filter = Filter::of(id, fields);
-    let title = "The filter cannot be exported".to_owned();
     if !filter.faults.is_empty() {
-        let faults = filter.faults;
-        return Err(Refused { status: 422, title, faults, ..Refused::default() }.into());
+        return Err(filter.refused().into());
     }
     if filter.issuance_id.is_some() {
+        let title = "The filter cannot be exported".to_owned();
         let detail = "An export knows no issuance: choose the device and the period".to_owned();
         return Err(Refused { status: 422, title, detail, ..Refused::default() }.into());
     }

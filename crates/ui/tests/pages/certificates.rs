@@ -187,6 +187,12 @@ fn a_form_is_filled_in_again_with_what_is_wrong_beside_the_field() {
     let whole = [("target_id", "2"), ("portion", "whole")];
     let page = send(&mut market.trader, &list, &transfer, &[&base[..], &whole].concat()).expect(400);
     assert!(page.text.contains("state does not allow") && page.text.contains("Locked"), "{}", page.text);
+    // What cannot be transferred is named before anything is asked, and can be left out.
+    let form = send(&mut market.trader, &list, &transfer, &[("bundles", "1 2 99")]).expect(200);
+    assert!(form.text.contains("2 of the selected bundles cannot be transferred"), "{}", form.text);
+    let fit = send(&mut market.trader, &list, &transfer, &[("bundles", "1 2 99"), ("step", "fit")]).expect(200);
+    assert_eq!(hidden(&fit, "bundles"), "2");
+    assert!(fit.text.contains("<dd>1 bundle</dd>") && !fit.text.contains("cannot be transferred"), "{}", fit.text);
     // Nothing selected; a bundle that is not there; a form of nobody.
     send(&mut market.trader, &list, &transfer, &[]).expect(422);
     send(&mut market.trader, &list, &transfer, &[("bundles", "99")]).expect(422);
@@ -270,6 +276,12 @@ fn a_list_is_paged_from_either_end_and_keeps_its_filter() {
     let ids = |page: &Answer| selectable(page);
     assert_eq!((ids(&first).len(), ids(&second).len()), (100, 8));
     assert!(second.text.contains(">First page</a>") && ids(&second).iter().all(|id| !ids(&first).contains(id)));
+    // What a script selects of all that match.
+    let all = market.trader.get(&market.list("/selection?status=Active")).expect(200).json;
+    assert_eq!((all["bundles"].as_array().unwrap().len(), &all["has_more"]), (108, &serde_json::json!(false)));
+    assert_eq!(all["bundles"][0], serde_json::json!([ids(&first)[0], "500"]));
+    market.trader.get(&market.list("/selection?status=lost")).expect(422);
+    market.other.get(&market.list("/selection")).expect(404);
     let oldest = market.trader.get(&market.list("?status=Active&order=oldest")).expect(200);
     assert_eq!(ids(&oldest)[0], *ids(&second).last().unwrap());
     let of_device = market.trader.get(&market.list(&format!("?device={device}&from=2026-02-24&to=2026-02-25")));

@@ -48,6 +48,19 @@ impl Deed {
         }
     }
 
+    /// What has become of a bundle then.
+    pub(in crate::screen) const fn done(self) -> &'static str {
+        match self {
+            Self::Transfer => "transferred",
+            Self::Cancel => "cancelled",
+            Self::Reserve => "reserved",
+            Self::Claim => "claimed",
+            Self::Lock => "locked",
+            Self::Unlock => "unlocked",
+            Self::Withdraw => "withdrawn",
+        }
+    }
+
     /// What it means.
     pub(in crate::screen) const fn about(self) -> &'static str {
         match self {
@@ -89,7 +102,17 @@ impl Deed {
 
     /// Whether it may be done to bundles in this state.
     pub(in crate::screen) fn leads_from(self, status: BundleStatus) -> bool {
-        let steps: &[BundleStep] = match self {
+        self.steps().iter().any(|step| step.leads_from(status).is_some())
+    }
+
+    /// The states in which it may be done, by name.
+    pub(in crate::screen) fn states(self) -> String {
+        let states: Vec<&str> = self.steps().iter().flat_map(|step| step.starts()).map(BundleStatus::name).collect();
+        states.join(", ")
+    }
+
+    const fn steps(self) -> &'static [BundleStep] {
+        match self {
             Self::Transfer => &[BundleStep::Transfer],
             Self::Cancel => &[BundleStep::Cancel],
             Self::Reserve => &[BundleStep::Reserve],
@@ -97,7 +120,6 @@ impl Deed {
             Self::Lock => &[BundleStep::Lock],
             Self::Unlock => &[BundleStep::Unlock],
             Self::Withdraw => &[BundleStep::Withdraw, BundleStep::WithdrawFailedExport],
-        };
-        steps.iter().any(|step| step.leads_from(status).is_some())
+        }
     }
 }

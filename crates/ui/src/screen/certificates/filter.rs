@@ -7,6 +7,7 @@ use crate::limits::BUNDLES_PER_PAGE;
 use app::{BundleListing, Order, Period, Place};
 use domain::{AccountId, BundleId, BundleStatus, DeviceId, EnergySource};
 use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
+use web::Refused;
 
 /// The parameters that filter and order.
 const NAMES: [&str; 7] = ["device", "source", "status", "from", "to", "issuance_id", "order"];
@@ -100,6 +101,18 @@ impl Filter {
         if query.is_empty() { path } else { format!("{path}?{query}") }
     }
 
+    /// The parameters alone.
+    pub(super) fn query(&self) -> String {
+        let address = self.address(&[]);
+        address.split_once('?').map_or_else(String::new, |(_, query)| query.to_owned())
+    }
+
+    /// What is wrong with the parameters.
+    pub(super) fn refused(&self) -> Refused {
+        let title = "The filter cannot be read".to_owned();
+        Refused { status: 422, title, faults: self.faults.clone(), ..Refused::default() }
+    }
+
     pub(super) fn next(&self, next: Place) -> String {
         self.address(&[("after", &format!("{},{}", next.0.as_microsecond(), next.1.0))])
     }
@@ -156,7 +169,7 @@ pub(super) fn presets(filter: &Filter, now: Timestamp) -> Vec<Preset> {
         preset("Last 30 days".to_owned(), before(30), before(1)),
     ];
     let day = |days| preset(before(days).strftime("%a %-d %b").to_string(), before(days), before(days));
-    named.into_iter().chain((2..=8).map(day)).collect()
+    named.into_iter().chain((2..=7).map(day)).collect()
 }
 
 #[cfg(test)]
