@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 use rand::RngExt as _;
 use serde_json::{Map, Value};
+use web::Refused;
 
 /// The name of the field that carries the visitor's proof.
 pub(crate) const PROOF: &str = "proof";
@@ -71,6 +72,12 @@ pub(crate) fn instant(text: &str, is_last: bool) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
 }
 
+/// What is wrong with a member: with its shape, or by a rule that names it.
+pub(crate) fn fault_of(refused: &Refused, name: &str) -> Option<String> {
+    let of_rule = refused.members.get("field").and_then(Value::as_str) == Some(name);
+    refused.fault(name).map(str::to_owned).or_else(|| of_rule.then(|| refused.detail.clone()))
+}
+
 /// The fields of any form, whoever sent it.
 pub(crate) async fn read(request: Request) -> Result<Fields, Failure> {
     let body = tokio::time::timeout(FORM_ARRIVES_IN, to_bytes(request.into_body(), FORM_BYTES_MAX)).await;
@@ -119,6 +126,15 @@ impl Fields {
             made.append_pair(name, value);
         }
         made.finish()
+    }
+}
+
+impl IntoIterator for Fields {
+    type Item = (String, String);
+    type IntoIter = std::vec::IntoIter<(String, String)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

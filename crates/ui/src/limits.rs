@@ -49,3 +49,5 @@ pub(crate) const ACTIONS_PER_PAGE: usize = 50;
 /// Devices and years that a plot offers.
 pub(crate) const DEVICES_OFFERED_MAX: usize = 200;
 pub(crate) const YEARS_OFFERED_MAX: usize = 50;
+/// Users, and accounts, of the administration on one page.
+pub(crate) const ADMIN_ROWS_PER_PAGE: usize = 100;

@@ -4,6 +4,7 @@ mod accounts;
 mod act;
 mod action;
 mod activity;
+mod admin;
 mod certificate;
 mod certificates;
 mod device;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(act::routes())
         .merge(action::routes())
         .merge(activity::routes())
+        .merge(admin::routes())
         .merge(certificate::routes())
         .merge(certificates::routes())
         .merge(device::routes())

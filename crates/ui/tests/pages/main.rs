@@ -1,6 +1,7 @@
 //! The screens through HTTP, without a browser: who gets in, what a form needs, what is not shown and cannot be done.
 
 mod activity;
+mod admin;
 mod certificates;
 mod device;
 mod help;

@@ -4,7 +4,7 @@ use super::one::find;
 use super::{account_of, kind};
 use crate::Ui;
 use crate::failure::Failure;
-use crate::form::{Fields, Form, ONCE};
+use crate::form::{Fields, Form, ONCE, fault_of};
 use crate::format;
 use crate::frame::{Frame, show, show_refused};
 use crate::visitor::{Known, Visitor, changed};
@@ -73,7 +73,7 @@ fn fields(given: &Fields, refused: Option<&Refused>) -> Vec<Field> {
         label,
         help,
         value: given.get(name).unwrap_or_default().to_owned(),
-        fault: refused.and_then(|refused| fault(refused, name)),
+        fault: refused.and_then(|refused| fault_of(refused, name)),
         is_needed: name != METER,
         is_number: matches!(name, "capacity" | "peak_demand"),
         choices: match name {
@@ -83,12 +83,6 @@ fn fields(given: &Fields, refused: Option<&Refused>) -> Vec<Field> {
         },
     };
     MEMBERS.into_iter().map(of).collect()
-}
-
-/// What is wrong with a member: with its shape, or by a rule that names it.
-fn fault(refused: &Refused, name: &str) -> Option<String> {
-    let of_rule = refused.members.get("field").and_then(Value::as_str) == Some(name);
-    refused.fault(name).map(str::to_owned).or_else(|| of_rule.then(|| refused.detail.clone()))
 }
 
 // ── A new one ───────────────────────────────────────────────────────────────
