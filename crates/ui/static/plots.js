@@ -55,8 +55,9 @@
         if (wh === null) return;
         const day = Math.floor(place / HOURS);
         paint.fillStyle = shades[most === 0 ? 0 : Math.round((wh / most) * 100)];
-        const from = left(day);
-        paint.fillRect(from, edge.top + (place % HOURS) * edge.row, Math.ceil(left(day + 1) - from), edge.row);
+        // Whole pixels, without seams between them.
+        const from = Math.floor(left(day));
+        paint.fillRect(from, edge.top + (place % HOURS) * edge.row, Math.ceil(left(day + 1)) - from, edge.row);
       });
       labels(paint);
       scale(paint, shades);
@@ -86,7 +87,7 @@
       paint.strokeRect(edge.left + 14, top, 102, 12);
       paint.fillStyle = colour("--faint");
       paint.fillText("0", edge.left, top + 7);
-      paint.fillText(`${energy(most)} an hour; blank: no reading`, edge.left + 122, top + 7);
+      paint.fillText(`${energy(most)} an hour`, edge.left + 122, top + 7);
     }
 
     function mark(paint) {

@@ -21,6 +21,9 @@ use axum::routing::{get, post};
 use domain::{AccountId, Capability, Device, DeviceKind};
 use std::collections::BTreeMap;
 
+/// Where all devices are listed.
+const ALL: &str = "/ui/devices";
+
 pub(super) fn routes() -> Router<Ui> {
     Router::new()
         .route("/devices", get(all))
@@ -88,10 +91,9 @@ async fn all(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Paramet
              listed with the account",
         ));
     }
-    let address = "/ui/devices";
     let found = find(&ui, &visitor, None, &fields).await?;
-    let frame = Frame::of(&visitor, "Devices", address);
-    show(&found.page(frame, "Devices".to_owned(), address.to_owned(), &fields, None))
+    let frame = Frame::of(&visitor, "Devices", ALL);
+    show(&found.page(frame, "Devices".to_owned(), ALL.to_owned(), &fields, None))
 }
 
 async fn of_account(
@@ -103,11 +105,30 @@ async fn of_account(
     let account = AccountId(id);
     let known = account_of(&ui, &visitor, account).await?;
     let found = find(&ui, &visitor, Some(account), &fields).await?;
-    let address = format!("/ui/account/{id}/devices");
+    let address = list_of(account);
     let heading = format!("Devices of {}", known.name);
     let register = visitor.may(Capability::CreateDevice(account)).then(|| format!("/ui/account/{id}/device/new"));
-    let frame = Frame::of_account(&visitor, "Devices", &address, known);
+    let frame = frame(&visitor, "Devices", known);
     show(&found.page(frame, heading, address, &fields, register))
+}
+
+/// Where the devices of an account are listed.
+fn list_of(account: AccountId) -> String {
+    format!("/ui/account/{}/devices", account.0)
+}
+
+/// The frame of a page about devices of an account: in the account, for who may see more of it than these.
+fn frame(visitor: &Visitor, title: &str, account: Known) -> Frame {
+    if may_read(visitor, account.id) {
+        let current = list_of(account.id);
+        Frame::of_account(visitor, title, &current, account)
+    } else {
+        Frame::of(visitor, title, ALL)
+    }
+}
+
+fn may_read(visitor: &Visitor, account: AccountId) -> bool {
+    visitor.may(Capability::ReadEverything) || visitor.belongs_to(account)
 }
 
 /// The account. Registrars may not read it, yet its devices: they know it by its number.
@@ -155,7 +176,7 @@ impl Found {
         let Self { devices, fleet, names } = self;
         let next = devices.next.map(|after| format!("{address}?{}", fields.with("after", Some(&after.to_string()))));
         Page {
-            is_of_all: frame.account.is_none() || address == "/ui/devices",
+            is_of_all: address == ALL,
             rows: devices.entries.into_iter().map(|device| Row::of(device, &names)).collect(),
             fleet: shares(fleet),
             shown: fields.get("shown").map(str::to_owned),

@@ -72,6 +72,11 @@ fn a_registrar_registers_a_device_in_an_account_of_others_and_knows_it_by_its_nu
     let page = registrar.get(&device).expect(200);
     assert!(page.text.contains("A storage device") && page.text.contains(">approved<"), "{}", page.text);
     assert!(!page.text.contains("Secret name"));
+    // No way is shown to what is not theirs to see.
+    for path in [device, format!("/ui/account/{}/devices", account.0)] {
+        let page = registrar.get(&path).expect(200);
+        assert!(!page.text.contains(&format!("/ui/account/{}/certificates", account.0)), "{path}");
+    }
     registrar.get("/ui/account/99/devices").expect(404);
     registrar.get(&new_path(AccountId(99))).expect(404);
 }

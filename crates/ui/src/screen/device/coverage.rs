@@ -1,6 +1,7 @@
 //! The calendar of a device: what became of the readings of each hour of a month. No state is told by its colour alone.
 
 use super::one::find;
+use super::{account_of, frame};
 use crate::Ui;
 use crate::failure::{Failure, is_part};
 use crate::form::Parameters;
@@ -143,8 +144,8 @@ pub(super) async fn coverage(
         return show(&Part { calendar });
     }
     let name = device.description.name;
-    let current = format!("/ui/account/{}/devices", device.account_id.0);
-    show(&Page { frame: Frame::of(&visitor, &format!("Readings of {name}"), &current), name, calendar })
+    let account = account_of(&ui, &visitor, device.account_id).await?;
+    show(&Page { frame: frame(&visitor, &format!("Readings of {name}"), account), name, calendar })
 }
 
 impl Calendar {

@@ -1,7 +1,7 @@
 //! The form of a device: to register one, and to change one. The fields are the members of the API, in its words.
 
 use super::one::find;
-use super::{account_of, kind};
+use super::{account_of, frame, kind, list_of};
 use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Fields, Form, ONCE, fault_of};
@@ -104,12 +104,12 @@ async fn to_register(ui: &Ui, visitor: &Visitor, id: i64) -> Result<Known, Failu
 }
 
 fn new_page(visitor: &Visitor, account: Known, given: &Fields, refused: Option<Refused>) -> Page {
-    let back = format!("/ui/account/{}/devices", account.id.0);
+    let back = list_of(account.id);
     Page {
         heading: format!("Register a device of {}", account.name),
         lead: if visitor.may(Capability::ManageDevices) { LEAD_APPROVED } else { LEAD_WAITING },
         action: format!("/ui/account/{}/device/new", account.id.0),
-        frame: Frame::of_account(visitor, "Register a device", &back, account),
+        frame: frame(visitor, "Register a device", account),
         back,
         button: "Register",
         fields: fields(given, refused.as_ref()),
@@ -180,10 +180,9 @@ fn stated(device: &Device) -> Fields {
 }
 
 fn change_page(visitor: &Visitor, device: &Device, account: Known, given: &Fields, refused: Option<Refused>) -> Page {
-    let devices = format!("/ui/account/{}/devices", account.id.0);
     let name = &device.description.name;
     Page {
-        frame: Frame::of_account(visitor, &format!("Change {name}"), &devices, account),
+        frame: frame(visitor, &format!("Change {name}"), account),
         heading: format!("Change {name}"),
         lead: if visitor.may(Capability::ManageDevices) { LEAD_APPROVED } else { LEAD_CHANGE },
         action: format!("/ui/device/{}/edit", device.id.0),

@@ -1,6 +1,6 @@
 //! One device: what is stated of it, and what becomes of it.
 
-use super::{account_of, kind};
+use super::{account_of, frame, kind, list_of, may_read};
 use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Form, ONCE};
@@ -26,6 +26,7 @@ struct Page {
     account: Known,
     /// Where there is more of the account, for who may see it.
     to_account: String,
+    reads_production: bool,
     state: Standing,
     notes: Vec<&'static str>,
     facts: Vec<(&'static str, String)>,
@@ -35,8 +36,8 @@ struct Page {
     demand: Markup,
     issued: Markup,
     may_change: bool,
-    may_approve: bool,
-    may_delete: bool,
+    /// What a registrar may do with it, and what is asked before.
+    deeds: Vec<Deed>,
     refused: Option<Refused>,
     /// The form of a file of readings, for who may send one.
     sending: Option<Sending>,
@@ -54,6 +55,31 @@ impl Standing {
         } else {
             Self("warn", "waiting for approval")
         }
+    }
+}
+
+/// A button: the last part of its address, its text, its class, and the question before it.
+struct Deed {
+    verb: &'static str,
+    text: &'static str,
+    class: &'static str,
+    question: Option<String>,
+}
+
+impl Deed {
+    fn on(device: &Device) -> Vec<Self> {
+        let name = &device.description.name;
+        let question = format!("Delete {name}? There is no way back, and its meter stays taken for ever.");
+        let approve = Self { verb: "approve", text: "Approve", class: "main", question: None };
+        let delete = Self { verb: "delete", text: "Delete", class: "bad", question: Some(question) };
+        let mut deeds = Vec::new();
+        if !device.is_deleted && !device.is_approved {
+            deeds.push(approve);
+        }
+        if !device.is_deleted {
+            deeds.push(delete);
+        }
+        deeds
     }
 }
 
@@ -110,11 +136,10 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, F
             "Certificates were issued on the device, so its readings come from the measurement body from now on.",
         );
     }
+    let deeds = if visitor.may(Capability::ManageDevices) { Deed::on(&device) } else { Vec::new() };
     let about = device.description;
-    let reads_account = visitor.may(Capability::ReadEverything) || visitor.belongs_to(account.id);
-    let may_manage = !device.is_deleted && visitor.may(Capability::ManageDevices);
-    let current = format!("/ui/account/{}/devices", account.id.0);
-    let frame = Frame::of_account(visitor, &about.name, &current, account.clone());
+    let reads_account = may_read(visitor, account.id);
+    let frame = frame(visitor, &about.name, account.clone());
     let gross_net = match device.gross_net {
         None => "open until the first reading",
         Some(GrossNet::Gross) => "gross",
@@ -123,7 +148,8 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, F
     Ok(Page {
         frame,
         id,
-        to_account: format!("/ui/account/{}{}", account.id.0, if reads_account { "" } else { "/devices" }),
+        to_account: if reads_account { format!("/ui/account/{}", account.id.0) } else { list_of(account.id) },
+        reads_production: reads_account && about.kind == DeviceKind::Production && !device.is_deleted,
         state,
         notes,
         facts: vec![
@@ -141,8 +167,7 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, F
         demand: format::power(about.peak_demand_watts),
         issued: format::energy(domain::WattHours(device.next_certificate.saturating_sub(1))),
         may_change: !device.is_deleted && visitor.may(Capability::ChangeDevice(account.id)),
-        may_approve: may_manage && !device.is_approved,
-        may_delete: may_manage,
+        deeds,
         name: about.name,
         account,
         refused: told.refused,
