@@ -79,6 +79,14 @@ fn both_ends_list_the_same_bundles_once() {
         for order in [Order::OldestFirst, Order::NewestFirst] {
             assert_eq!(leaf(&kit, BundleListing { order, limit: 1, ..asked.clone() }).len(), 2);
         }
+        // The period's edges, whichever bound a page has beside them.
+        let period = Period { start: Some(at("2026-02-01T01:00:00Z")), end: Some(at("2026-02-01T05:30:00Z")) };
+        for order in [Order::OldestFirst, Order::NewestFirst] {
+            for limit in [1, 3, 100] {
+                let ids = leaf(&kit, BundleListing { period, limit, ..listing(account, order) });
+                assert_eq!(ids.len(), 9, "01:00 to 05:00 of two devices, one of them split: {ids:?}");
+            }
+        }
         let issuance_id = Some("1-electricity-20260201T000000Z".to_owned());
         let asked = BundleListing { issuance_id, ..listing(account, Order::NewestFirst) };
         assert_eq!(leaf(&kit, asked).len(), 1);

@@ -6,7 +6,7 @@
 use super::{BundleFilter, Place, bundle_of, conditions, sources_of};
 use db::{Connection, Result, Select};
 use domain::{Bundle, BundleId, DeviceId, WattHours};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// From which end: the oldest production first, or the newest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,10 +37,8 @@ pub fn horizon(
     let select = Select::new("SELECT b.production_start, b.id FROM bundle b")
         .and("b.account_id = ?", filter.account.filter(|_| device.is_none()).map(|id| id.0))
         .and("b.device_id = ?", device.map(|id| id.0))
-        .and("b.production_start = ?", issuance.map(|(_, start)| start))
-        .and("b.production_start >= ?", filter.period_start)
-        .and("b.production_start < ?", filter.period_end);
-    let select = within(select, stretch);
+        .and("b.production_start = ?", issuance.map(|(_, start)| start));
+    let select = within(select, filter, stretch);
     let skipped = most.saturating_sub(1);
     let select = match stretch.order {
         Order::OldestFirst => select.tail("ORDER BY b.production_start, b.id LIMIT 1 OFFSET ?", skipped),
@@ -59,9 +57,9 @@ pub fn page(
     stretch: Stretch,
     limit: i64,
 ) -> Result<Vec<Bundle>> {
-    let sources = sources_of(filter);
+    let (sources, others) = (sources_of(filter), timeless(filter));
     let select = Select::new(concat!("SELECT ", columns!(), " FROM bundle b"));
-    let select = within(conditions(select, filter, issuance, &sources, now), stretch);
+    let select = within(conditions(select, &others, issuance, &sources, now), filter, stretch);
     let select = match stretch.order {
         Order::OldestFirst => select.tail("ORDER BY b.production_start, b.id LIMIT ?", limit),
         Order::NewestFirst => select.tail("ORDER BY b.production_start DESC, b.id DESC LIMIT ?", limit),
@@ -79,22 +77,42 @@ pub fn sum(
 ) -> Result<(u64, WattHours)> {
     const SUM: &str =
         "SELECT COUNT(*), CAST(COALESCE(SUM(b.range_last - b.range_first + 1), 0) AS BIGINT) FROM bundle b";
-    let sources = sources_of(filter);
-    let select = within(conditions(Select::new(SUM), filter, issuance, &sources, now), stretch);
+    let (sources, others) = (sources_of(filter), timeless(filter));
+    let select = within(conditions(Select::new(SUM), &others, issuance, &sources, now), filter, stretch);
     let found =
         connection.select(&select, |row| Ok((crate::code::count(row, 0)?, WattHours(crate::code::count(row, 1)?))))?;
     Ok(found.into_iter().next().unwrap_or((0, WattHours::ZERO)))
 }
 
-fn within(select: Select<'_>, stretch: Stretch) -> Select<'_> {
+/// The conditions of a stretch, and of the period. Of each side there is one bound only on the start of production, the
+/// tightest: of several, SQLite may follow the loosest along the index.
+fn within<'v>(select: Select<'v>, filter: &BundleFilter, stretch: Stretch) -> Select<'v> {
+    let Stretch { order, after, until } = stretch;
+    let (lowest, highest) = match order {
+        Order::OldestFirst => (after, until),
+        Order::NewestFirst => (until, after),
+    };
+    let start = |place: Option<Place>| place.map(|(start, _)| start);
+    // To the microsecond, as the databases keep it.
+    let before_end = filter.period_end.map(|end| end.checked_sub(SignedDuration::from_micros(1)).unwrap_or(end));
+    let earliest = start(lowest).into_iter().chain(filter.period_start).max();
+    let latest = start(highest).into_iter().chain(before_end).min();
     let key = |place: Option<Place>| place.map(|(start, id)| (start, id.0));
-    let (after, until) = (key(stretch.after), key(stretch.until));
-    match stretch.order {
-        Order::OldestFirst => {
-            select.and("(b.production_start, b.id) > (?, ?)", after).and("(b.production_start, b.id) <= (?, ?)", until)
-        }
-        Order::NewestFirst => {
-            select.and("(b.production_start, b.id) < (?, ?)", after).and("(b.production_start, b.id) >= (?, ?)", until)
-        }
+    let select = select
+        .and("b.production_start >= ?", earliest)
+        .and("b.production_start <= ?", latest)
+        .and("b.production_end <= ?", filter.period_end);
+    match order {
+        Order::OldestFirst => select
+            .and("b.production_start > ? OR b.id > ?", key(after))
+            .and("b.production_start < ? OR b.id <= ?", key(until)),
+        Order::NewestFirst => select
+            .and("b.production_start < ? OR b.id < ?", key(after))
+            .and("b.production_start > ? OR b.id >= ?", key(until)),
     }
+}
+
+/// The filter but for its period.
+fn timeless(filter: &BundleFilter) -> BundleFilter {
+    BundleFilter { period_start: None, period_end: None, ..filter.clone() }
 }

@@ -190,8 +190,11 @@ async fn read(
     Ok(Order { visitor, fields, deed, account, known, selected, receivers })
 }
 
-/// The API's name of the share is not that of the field.
+/// What a shape lacks is told at the fields, where the share has another name than in the API.
 fn named(mut refused: Refused) -> Refused {
+    if !refused.faults.is_empty() {
+        "Not yet complete".clone_into(&mut refused.title);
+    }
     for (name, _) in &mut refused.faults {
         if name == "certificate_bundle_percentage" {
             "percentage".clone_into(name);
