@@ -7,6 +7,7 @@ use crate::failure::{Failure, Verdict};
 use crate::logging::{self, Level};
 use crate::registry;
 use crate::settings::{Password, Settings};
+use crate::verify;
 use app::Registry;
 use domain::Refusal;
 use std::io;
@@ -70,7 +71,8 @@ fn serve_until_told(registry: &Registry, listener: TcpListener, controls: Contro
             };
             tracing::info!(signal = name, "stopping; what was begun is finished");
         };
-        let screens = |api| ui::screens(registry.clone(), api);
+        let check = verify::check_of(registry.settings());
+        let screens = |api| ui::screens(registry.clone(), api, check);
         web::serve(registry.clone(), Limits::default(), controls, screens, listener, told_to_stop).await
     });
     runtime.shutdown_timeout(THREADS_END_AFTER);

@@ -7,6 +7,7 @@ use crate::registry;
 use crate::settings::{Settings, fraction_of};
 use ::verify::{Finding, Options, Phase, Report, Severity};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 pub(crate) fn run(settings: &Settings, arguments: &cli::Verify) -> Result<Verdict, Failure> {
     let mut connection = registry::reader(settings)?;
@@ -30,6 +31,24 @@ pub(crate) fn run(settings: &Settings, arguments: &cli::Verify) -> Result<Verdic
     let text = if arguments.json { json(&report)? } else { told(&report) };
     console::print(&text)?;
     Ok(if report.is_clean() { Verdict::Done } else { Verdict::Findings })
+}
+
+/// The same audit for the screens of a running registry, on a connection of its own.
+pub(crate) fn check_of(settings: &app::Settings) -> ui::Check {
+    let database = settings.database.clone();
+    let options = Options { capacity_margin: fraction_of(settings.rules.capacity_margin) };
+    Arc::new(move || {
+        let mut connection =
+            db::Connection::open_as(&database, db::OpenMode::LongReader).map_err(|error| told_of(&error))?;
+        let report = ::verify::run(&mut connection, &options, |_| ()).map_err(|error| told_of(&error))?;
+        serde_json::to_value(&report).map_err(|error| error.to_string())
+    })
+}
+
+/// The screens tell that the database did not answer; the log says why.
+fn told_of(error: &db::Error) -> String {
+    tracing::error!(%error, "the ledger cannot be checked");
+    "the database does not answer".to_owned()
 }
 
 fn name_of(phase: Phase) -> (&'static str, &'static str) {

@@ -49,7 +49,8 @@ impl TestApp {
             let shutdown = async move {
                 let _: Result<(), _> = stopped.await;
             };
-            let screens = |api| ui::screens(registry.clone(), api);
+            let check = crate::audit::check_of(&registry.settings().database);
+            let screens = |api| ui::screens(registry.clone(), api, check);
             let served = web::serve(registry.clone(), limits, controls, screens, listener, shutdown);
             runtime.block_on(served).expect("the server runs");
         });

@@ -121,6 +121,9 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
         work.push(of("/ui/issue", "Issue"));
     }
     work.push(of("/ui/activity", "Activity"));
+    if visitor.may(Capability::ReadEverything) {
+        work.push(of("/ui/audit", "Audit"));
+    }
     if visitor.may(Capability::ManageUsers) {
         work.push(of("/ui/admin", "Administration"));
     }

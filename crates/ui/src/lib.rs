@@ -7,6 +7,7 @@
 //! only; the API knows bearer tokens only.
 
 mod asset;
+mod check;
 mod failure;
 mod form;
 mod format;
@@ -22,11 +23,14 @@ use axum::middleware::from_fn_with_state;
 use failure::Failure;
 use web::Inside;
 
+pub use check::Check;
+
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct Ui {
     registry: Registry,
     api: Inside,
+    checks: check::Checks,
 }
 
 impl Ui {
@@ -46,8 +50,8 @@ impl Ui {
 }
 
 /// All screens, under `/ui`.
-pub fn screens(registry: Registry, api: Inside) -> Router {
-    let ui = Ui { registry, api };
+pub fn screens(registry: Registry, api: Inside, check: Check) -> Router {
+    let ui = Ui { registry, api, checks: check::Checks::of(check) };
     let pages = screen::routes()
         .fallback(async || Failure::NoSuchPage)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)

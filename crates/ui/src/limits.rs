@@ -51,3 +51,8 @@ pub(crate) const DEVICES_OFFERED_MAX: usize = 200;
 pub(crate) const YEARS_OFFERED_MAX: usize = 50;
 /// Users, and accounts, of the administration on one page.
 pub(crate) const ADMIN_ROWS_PER_PAGE: usize = 100;
+/// Events on one page of the log, and what one page shows of a list in one of them.
+pub(crate) const EVENTS_PER_PAGE: usize = 50;
+pub(crate) const EVENT_LIST_MAX: usize = 5;
+/// What a check of the ledger found, on one page.
+pub(crate) const FINDINGS_SHOWN_MAX: usize = 100;

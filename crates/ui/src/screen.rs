@@ -5,6 +5,7 @@ mod act;
 mod action;
 mod activity;
 mod admin;
+mod audit;
 mod certificate;
 mod certificates;
 mod device;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(action::routes())
         .merge(activity::routes())
         .merge(admin::routes())
+        .merge(audit::routes())
         .merge(certificate::routes())
         .merge(certificates::routes())
         .merge(device::routes())

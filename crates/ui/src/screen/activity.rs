@@ -17,6 +17,7 @@ use axum::response::Response;
 use axum::routing::get;
 use domain::{AccountId, ActionId, ActionKind, Capability, EventNumber, RejectedActionId, WattHours};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/activity", get(all)).route("/account/{id}/activity", get(of_account))
@@ -31,7 +32,8 @@ struct Page {
     address: String,
     kinds: Vec<(&'static str, String)>,
     given: Fields,
-    faults: Faults,
+    /// The filters that cannot be read, and what they are not.
+    faults: Vec<(&'static str, &'static str)>,
     /// Whether an account may be asked for.
     is_of_all: bool,
     is_filtered: bool,
@@ -39,15 +41,6 @@ struct Page {
     next: Option<String>,
     /// Back to the newest, from a later page.
     first: Option<String>,
-}
-
-/// What is wrong with the filters.
-#[derive(Clone, Copy, Default)]
-struct Faults {
-    kind: bool,
-    account: bool,
-    from: bool,
-    to: bool,
 }
 
 struct Row {
@@ -68,6 +61,10 @@ struct Row {
 impl Page {
     fn value(&self, name: &str) -> &str {
         self.given.get(name).unwrap_or_default()
+    }
+
+    fn is_faulty(&self, name: &str) -> bool {
+        self.faults.iter().any(|(of, _)| *of == name)
     }
 }
 
@@ -134,17 +131,18 @@ async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result
 }
 
 /// What is asked for; a filter that cannot be read filters nothing, and is told.
-fn query(account: Option<AccountId>, given: &Fields) -> (ActionQuery, Faults) {
+fn query(account: Option<AccountId>, given: &Fields) -> (ActionQuery, Vec<(&'static str, &'static str)>) {
     let kind = given.get("kind").and_then(|name| ActionKind::ALL.iter().find(|kind| kind.name() == name)).copied();
     let asked = given.number("account").filter(|id| *id > 0).map(AccountId);
     let (from, to) = (given.get("from"), given.get("to"));
     let (start, end) = (from.and_then(|text| instant(text, false)), to.and_then(|text| instant(text, true)));
-    let faults = Faults {
-        kind: given.get("kind").is_some() && kind.is_none(),
-        account: account.is_none() && given.get("account").is_some() && asked.is_none(),
-        from: from.is_some() && start.is_none(),
-        to: to.is_some() && end.is_none(),
-    };
+    let read = [
+        ("kind", "an action", given.get("kind").is_some() && kind.is_none()),
+        ("account", "the number of an account", account.is_none() && given.get("account").is_some() && asked.is_none()),
+        ("from", "a date", from.is_some() && start.is_none()),
+        ("to", "a date", to.is_some() && end.is_none()),
+    ];
+    let faults = read.into_iter().filter(|(.., is_wrong)| *is_wrong).map(|(name, what, _)| (name, what)).collect();
     let is_accepted = match given.get("status") {
         Some("accepted") => Some(true),
         Some("rejected") => Some(false),
@@ -174,17 +172,17 @@ fn rows(
     actions: Vec<AnyAction>,
     fresh: Option<EventNumber>,
 ) -> Result<Vec<Row>, Error> {
-    let mut people = BTreeMap::new();
+    let mut people: BTreeMap<Option<i64>, String> = BTreeMap::new();
     let mut rows = Vec::new();
     for action in actions {
         let user = match &action {
             AnyAction::Accepted(action) => action.user_id,
             AnyAction::Rejected(action) => action.user_id,
         };
-        if !people.contains_key(&user) {
-            people.insert(user, names::user(registry, caller, user, fresh)?);
-        }
-        let who = people.get(&user).cloned().unwrap_or_default();
+        let who = match people.entry(user) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => place.insert(names::user(registry, caller, user, fresh)?).clone(),
+        };
         rows.push(Row::of(action, who));
     }
     let ids: Vec<AccountId> = rows.iter().filter_map(|row| Some(row.source.as_ref()?.id)).collect();
@@ -235,10 +233,10 @@ mod tests {
         let (query, faults) = query(None, &Fields::of(b"kind=transfer&status=rejected&account=3&from=2026-01-01&to=x"));
         assert_eq!((query.kind, query.is_accepted), (Some(ActionKind::Transfer), Some(false)));
         assert_eq!((query.source, query.from, query.to), (Some(AccountId(3)), instant("2026-01-01", false), None));
-        assert!(faults.to && !faults.from && !faults.kind && !faults.account);
+        assert_eq!(faults, [("to", "a date")]);
         let (query, faults) = super::query(Some(AccountId(1)), &Fields::of(b"kind=nonsense&account=2"));
         assert_eq!((query.source, query.kind), (Some(AccountId(1)), None), "an account's page is of that account");
-        assert!(faults.kind && !faults.account);
+        assert_eq!(faults, [("kind", "an action")]);
     }
 
     #[test]

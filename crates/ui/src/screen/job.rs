@@ -16,6 +16,7 @@ use domain::{BundleId, DeviceId, EventNumber, JobId, WattHours};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/job/{id}", get(job)).route("/job/{id}/progress", get(progress))
@@ -245,15 +246,13 @@ impl Came {
     ) -> Result<Self, Error> {
         let mut names = BTreeMap::new();
         for row in &refused {
-            if names.contains_key(&row.device) {
-                continue;
-            }
+            let Entry::Vacant(place) = names.entry(row.device) else { continue };
             let name = match registry.device(caller, DeviceId(row.device), fresh) {
                 Ok(device) => device.description.name,
                 Err(Error::NotFound { .. }) => format!("device {}", row.device),
                 Err(error) => return Err(error),
             };
-            names.insert(row.device, name);
+            place.insert(name);
         }
         let more = refused_total.saturating_sub(u64::try_from(refused.len()).unwrap_or(u64::MAX));
         let rows = refused.into_iter().map(|row| RefusedRow {

@@ -30,7 +30,7 @@ fn path(account: AccountId) -> String {
 /// The addresses of the receipts on a page, in order.
 fn receipts(page: &Answer) -> Vec<&str> {
     let found = page.text.match_indices("href=\"/ui/action/");
-    found.map(|(start, _)| page.text[start + 6..].split('"').next().unwrap()).collect()
+    found.map(|(start, _)| page.text[start + 6..].split('"').next().expect("the end of a value")).collect()
 }
 
 #[test]

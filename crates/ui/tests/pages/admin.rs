@@ -23,7 +23,7 @@ fn administrator(app: &TestApp) -> Browser {
 /// The number in the last link to one of a kind.
 fn last_id(page: &testkit::http::Answer, place: &str) -> i64 {
     let found = page.text.match_indices(place).last().expect("a link");
-    page.text[found.0 + place.len()..].split('"').next().unwrap().parse().unwrap()
+    page.text[found.0 + place.len()..].split('"').next().expect("the end of a value").parse().expect("a number")
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn led(answer: &Answer) -> String {
 /// The value of a hidden field.
 fn hidden<'p>(page: &'p Answer, name: &str) -> &'p str {
     let (_, rest) = page.text.split_once(&format!("name=\"{name}\" value=\"")).expect("a field");
-    rest.split('"').next().unwrap()
+    rest.split('"').next().expect("the end of a value")
 }
 
 /// The page of a job once it is over.

@@ -2,6 +2,7 @@
 
 mod activity;
 mod admin;
+mod audit;
 mod certificates;
 mod device;
 mod help;

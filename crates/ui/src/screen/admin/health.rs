@@ -66,7 +66,7 @@ async fn page(ui: &Ui, visitor: &Visitor) -> Result<Page, Failure> {
         frame: Frame::of(visitor, "Administration", HOME),
         figures: figures(&measured),
         spreads: vec![
-            SpreadRow::of("Works of a batch", &measured.batch_works, |works| format::thousands(works)),
+            SpreadRow::of("Works of a batch", &measured.batch_works, format::thousands),
             SpreadRow::of("Time of a batch", &measured.batch_micros, duration),
             SpreadRow::of("Time of its commit", &measured.commit_micros, duration),
         ],
