@@ -42,6 +42,7 @@ pub(crate) struct Inner {
     pub sign_ins: Arc<SignIns>,
     pub in_flight: InFlight,
     pub attributes: crate::certificate::AttributesCache,
+    pub holding_walks: crate::holding::Walks,
     pub jobs: Mutex<Vec<JoinHandle<()>>>,
     threads: Mutex<Threads>,
 }
@@ -131,6 +132,7 @@ impl Registry {
             sign_ins,
             in_flight: InFlight::default(),
             attributes: crate::certificate::AttributesCache::default(),
+            holding_walks: crate::holding::Walks::default(),
             jobs: Mutex::new(Vec::new()),
             threads: Mutex::new(threads),
         }));

@@ -305,6 +305,16 @@ pub fn sums(connection: &mut Connection, account: AccountId) -> Result<Vec<Snaps
     )
 }
 
+/// Whether an account has more rows of bundles than `most`, split parents too. One walk along the index, as far as that.
+pub fn has_more_than(connection: &mut Connection, account: AccountId, most: i64) -> Result<bool> {
+    let counted: i64 = connection.query_one(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM bundle b WHERE b.account_id = $1 LIMIT $2) AS found",
+        &[account.0.into(), most.saturating_add(1).into()],
+        |r| r.get(0),
+    )?;
+    Ok(counted > most)
+}
+
 /// Bundles of an account that carry one snapshot and are stored in one state.
 pub struct HoldingSum {
     pub attributes_id: AttributesId,

@@ -174,3 +174,22 @@ fn fleets_and_names_are_told_within_the_callers_scope() {
         assert!(matches!(listed(&auditor(), own), Err(Error::Refused(domain::Refusal::Forbidden { .. }))));
     }
 }
+
+#[test]
+fn an_account_with_many_bundles_is_told_the_same() {
+    // Beyond what is a short walk.
+    const MANY: &str = "INSERT INTO bundle WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50001) \
+        SELECT 1000 + i, account_id, device_id, attributes_id, 1000 + i, 1000 + i, production_start, production_end, \
+        issued_at, expires_at, NULL, 1, NULL, NULL, NULL, hash FROM bundle CROSS JOIN n WHERE id = 1";
+    for engine in ENGINES {
+        let kit = TestRegistry::on(engine);
+        let account = kit.account("a");
+        kit.readings(kit.device("turbine", account), hours_from(at("2026-02-01T00:00:00Z"), 1), 100);
+        issue(&kit, at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
+        kit.database.connect().batch(MANY).expect("many bundles");
+        for _ in 0..2 {
+            let found = kit.registry.holdings(&auditor(), account, None).expect("it may be read");
+            assert_eq!(found.values().sum::<app::Holdings>().active, WattHours(50_101));
+        }
+    }
+}
