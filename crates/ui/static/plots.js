@@ -158,6 +158,7 @@
         height: 220,
         tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         axes: [axis(), { ...axis(), size: 80, values: (_, ticks) => ticks.map(energy) }],
+        scales: { y: { range: (_, __, most) => [0, most || 1] } },
         series: [
           { label: "Day", value: (_, seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 10)) },
           {

@@ -248,3 +248,18 @@ fn the_calendar_says_what_became_of_each_hour_and_why() {
     assert!(!stranger.get(&path).expect(404).text.contains("turbine"));
     assert!(stranger.part(&path).expect(404).text.starts_with("<div class=\"failed\""));
 }
+
+#[test]
+fn the_readings_of_a_battery_are_kept_and_not_called_refused() {
+    let app = app();
+    let account = app.testkit.account("Own");
+    let mut registrar = Browser::of(&app, &[Role::RegistryAdministrator], &[]);
+    let mut storage = FORM;
+    (storage[1].1, storage[2].1) = ("storage", "battery_storage");
+    let device = led(&registrar.fill(&new_path(account), &new_path(account), &storage).expect(303));
+    let id = device.rsplit('/').next().and_then(|id| id.parse().ok()).expect("the id of a device");
+    app.testkit.readings(domain::DeviceId(id), hours_from(at("2026-02-01T00:00:00Z"), 2), -500);
+    let page = registrar.get(&format!("{device}/coverage")).expect(200).text;
+    assert!(page.contains("kept, nothing is issued for it: 2 hours") && page.contains("−500 Wh"), "{page}");
+    assert!(page.contains("refused: 0 hours") && !page.contains("issued: 0"), "{page}");
+}

@@ -13,7 +13,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use domain::{Device, DeviceId, ReadingRefusal, ReadingStatus};
+use domain::{Device, DeviceId, DeviceKind, ReadingRefusal, ReadingStatus};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -69,6 +69,8 @@ enum Kind {
     Pending,
     Missing,
     Issued,
+    /// Of a device for whose readings as such nothing is issued.
+    Kept,
     /// There is nothing to issue.
     Nothing,
     /// Not in operation yet, or still to come.
@@ -76,7 +78,9 @@ enum Kind {
 }
 
 impl Kind {
-    const TOLD: [Self; 6] = [Self::Issued, Self::Pending, Self::Held, Self::Refused, Self::Missing, Self::Nothing];
+    const OF_PRODUCTION: &[Self] =
+        &[Self::Issued, Self::Pending, Self::Held, Self::Refused, Self::Missing, Self::Nothing];
+    const OF_OTHERS: &[Self] = &[Self::Kept, Self::Refused, Self::Missing];
 
     fn of(standing: (ReadingStatus, Option<ReadingRefusal>)) -> Self {
         match standing {
@@ -84,6 +88,7 @@ impl Kind {
             (ReadingStatus::Pending, _) => Self::Pending,
             (ReadingStatus::Held, _) => Self::Held,
             (ReadingStatus::Refused, Some(ReadingRefusal::ZeroEnergy)) => Self::Nothing,
+            (ReadingStatus::Refused, Some(ReadingRefusal::NotProduction)) => Self::Kept,
             // What counts no more is not listed.
             (ReadingStatus::Refused | ReadingStatus::Superseded | ReadingStatus::Deleted, _) => Self::Refused,
         }
@@ -96,6 +101,7 @@ impl Kind {
             Self::Pending => "pending",
             Self::Missing => "missing",
             Self::Issued => "issued",
+            Self::Kept => "kept",
             Self::Nothing => "nothing",
             Self::Outside => "outside",
         }
@@ -108,6 +114,7 @@ impl Kind {
             Self::Pending => "P",
             Self::Missing => "–",
             Self::Issued => "I",
+            Self::Kept => "K",
             Self::Nothing => "0",
             Self::Outside => "",
         }
@@ -120,6 +127,7 @@ impl Kind {
             Self::Pending => "pending",
             Self::Missing => "missing",
             Self::Issued => "issued",
+            Self::Kept => "kept, nothing is issued for it",
             Self::Nothing => "0 Wh, nothing to issue",
             Self::Outside => "not in operation or still to come",
         }
@@ -174,6 +182,8 @@ impl Calendar {
             day = tomorrow;
         }
         let hours = |count: usize| format::count(count, "hour");
+        let is_production = device.description.kind == DeviceKind::Production;
+        let told = if is_production { Kind::OF_PRODUCTION } else { Kind::OF_OTHERS };
         Self {
             title: found.month.strftime("%B %Y").to_string(),
             month: found.month.strftime("%Y-%m").to_string(),
@@ -182,10 +192,7 @@ impl Calendar {
             next: next.filter(|month| months.is_some_and(|(_, last)| *month <= last)).map(to),
             is_empty: months.is_none(),
             days,
-            kinds: Kind::TOLD
-                .into_iter()
-                .map(|kind| (kind, hours(hours_by_kind.get(&kind).copied().unwrap_or(0))))
-                .collect(),
+            kinds: told.iter().map(|&kind| (kind, hours(hours_by_kind.get(&kind).copied().unwrap_or(0)))).collect(),
             reasons: hours_by_reason.into_iter().map(|(reason, count)| (reason, hours(count))).collect(),
             address,
         }
@@ -231,6 +238,7 @@ fn cell(found: &Coverage, device: &Device, (day, hour): (Date, i8), now: Timesta
 fn reason(refusal: ReadingRefusal) -> String {
     match refusal {
         ReadingRefusal::AboveCapacity { .. } => "more than the device can make in the time".to_owned(),
+        ReadingRefusal::DeviceMissing { .. } => "the device is deleted".to_owned(),
         ReadingRefusal::IntervalLength { .. } => "the interval is too short or too long".to_owned(),
         other => other.to_string(),
     }
