@@ -41,7 +41,7 @@ pub(crate) const REJECTED_SHOWN_MAX: usize = 200;
 pub(crate) const DEVICES_TO_CHOOSE_MAX: usize = 300;
 pub(crate) const METADATA_PER_PAGE: usize = 100;
 /// Jobs, refused readings and bundles of a job on one page.
-pub(crate) const JOBS_SHOWN_MAX: usize = 20;
+pub(crate) const JOBS_SHOWN_MAX: usize = 10;
 pub(crate) const JOB_REFUSED_SHOWN_MAX: usize = 200;
 pub(crate) const JOB_BUNDLES_SHOWN_MAX: usize = 20;
 /// Actions on one page of activity.
