@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs and is not there yet: a C compiler, a PostgreSQL server, Python packages in .venv.
+# Installs what `make test` needs and is not there yet: a C compiler, a PostgreSQL server, Chromium, Python packages in .venv.
 # Never asks anything. What it cannot install, it names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -65,6 +65,19 @@ setup_postgres() {
         "Install a newer one, or set TEST_POSTGRES_URL to a server that tests may use."
 }
 
+# Debian's. Where a package of this name is only a pointer to another shop, it says so: then CHROMIUM names a browser.
+setup_chromium() {
+    local browser
+    for browser in ${CHROMIUM:-chromium chromium-browser google-chrome}; do
+        ! command -v "$browser" >/dev/null || return 0
+    done
+    [ -z "${CHROMIUM:-}" ] || fail "CHROMIUM is set, and $CHROMIUM is not there."
+    apt_install chromium
+    chromium --version >/dev/null 2>&1 || fail \
+        "the package chromium of this system brings no browser that runs." \
+        "Install Chromium or Chrome in another way, and name it in CHROMIUM."
+}
+
 setup_python() {
     command -v python3 >/dev/null || apt_install python3
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed."
@@ -80,4 +93,5 @@ setup_python() {
 
 setup_compiler
 setup_postgres
+setup_chromium
 setup_python

@@ -41,6 +41,11 @@ notebook() {
     SERVE="demo --days 3" scripts/with-server.sh .venv/bin/python scripts/notebook.py run
 }
 
+# On a demonstration, whose users are of every role.
+browser() {
+    SERVE="demo --days 20" scripts/with-server.sh .venv/bin/python scripts/test_browser.py
+}
+
 scripts/setup-tests.sh
 if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     # One that runs already is somebody's: it is used and left alone.
@@ -55,6 +60,7 @@ stage "documentation tests" cargo test --workspace --doc --quiet
 stage "migrations" scripts/test-migrations.sh
 stage "containers" containers
 stage "notebook" notebook
+stage "browser" browser
 stage "Python client" scripts/with-server.sh .venv/bin/python scripts/test_python_client.py
 stage "schemathesis" scripts/schemathesis.sh
 

@@ -5,7 +5,7 @@ use crate::visitor::{Known, Theme, Visitor};
 use crate::{asset, form};
 use askama::Template;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::{IntoResponse as _, Response};
 use domain::{AccountId, Capability, Role};
 use web::Refused;
@@ -141,7 +141,13 @@ pub(crate) fn show(page: &impl Template) -> Result<Response, Failure> {
         tracing::error!(%error, "a page cannot be made");
         Failure::Ours
     })?;
-    Ok(([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], html).into_response())
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        // Where a form comes from is told to these pages, and to nobody else: it shows whether TLS is spoken.
+        (REFERRER_POLICY, "same-origin"),
+    ];
+    Ok((headers, html).into_response())
 }
 
 /// As [`show`], of a page that says why what was asked for was refused.

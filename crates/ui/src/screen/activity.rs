@@ -49,7 +49,7 @@ struct Row {
     number: i64,
     at: Markup,
     who: String,
-    /// The account that it started from.
+    /// The account that it started from; without a name if it is not for the visitor to see.
     source: Option<Known>,
     /// What was acted on, if it was bundles.
     energy: Option<Markup>,
@@ -188,7 +188,7 @@ fn rows(
     let ids: Vec<AccountId> = rows.iter().filter_map(|row| Some(row.source.as_ref()?.id)).collect();
     let found = registry.account_names(caller, &ids, fresh)?;
     for source in rows.iter_mut().filter_map(|row| row.source.as_mut()) {
-        source.name = found.get(&source.id).cloned().unwrap_or_else(|| format!("account {}", source.id.0));
+        source.name = found.get(&source.id).cloned().unwrap_or_default();
     }
     Ok(rows)
 }

@@ -113,6 +113,8 @@ fn every_page_keeps_to_itself() {
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(page.header("cache-control"), Some("no-store"));
+        // Without it browsers send forms with no origin, and no session would be marked as secure.
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
         assert!(!page.text.contains(" style=") && !page.text.contains(" onclick="), "{path}");
         for script in page.text.match_indices("<script") {
             assert!(page.text[script.0..].starts_with("<script src=\"/ui/assets/"), "{path}");
