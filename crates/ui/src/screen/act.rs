@@ -24,7 +24,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 pub(super) use deed::Deed;
 use domain::{AccountId, BundleId, BundleStatus, WattHours};
-use made::{Left, counts, fates};
+use made::{Counts, Left, counts, fates};
 use serde_json::Value;
 use web::{Answered, Refused};
 
@@ -75,8 +75,8 @@ struct Preview {
     exact: String,
     /// To or for whom.
     towards: Vec<(&'static str, String)>,
+    /// In how many bundles.
     taken: String,
-    split: usize,
     rows: Vec<made::Row>,
     /// Rows that are not shown.
     more: usize,
@@ -253,12 +253,21 @@ async fn preview(ui: &Ui, order: Order, ids: &[i64], answer: &Value) -> Result<R
         total: format::energy(total),
         exact: format::thousands(total.0),
         towards: towards.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
-        taken: format::count(counted.taken, "bundle"),
-        split: counted.split,
+        taken: taken(counted),
         rows: rows.map(|(one, fate)| made::row(one, *fate, order.deed.done(), &names)).collect(),
         more: left.len().saturating_sub(RESULTS_PER_PAGE),
         order,
     })
+}
+
+fn taken(counts: Counts) -> String {
+    let bundles = format::count(counts.taken, "bundle");
+    match (counts.split, counts.taken) {
+        (0, _) => bundles,
+        (1, 1) => format!("{bundles}, split off a larger one"),
+        (split, taken) if split == taken => format!("{bundles}, each split off a larger one"),
+        (split, _) => format!("{bundles}, {split} of them split off a larger one"),
+    }
 }
 
 fn left_of(result: &Value) -> Option<Left> {

@@ -96,6 +96,8 @@ fn send(browser: &mut Browser, page: &Answer, to: &str, fields: &[(&str, &str)])
 fn half_of_last_tuesdays_wind_is_transferred_and_cancelled_for_a_customer() {
     let mut market = Market::new(24, 1_001);
     let (transfer, query) = (market.deed("transfer"), market.list("?from=2026-02-24&to=2026-02-24&source=wind"));
+    let overview = market.trader.get(&format!("/ui/account/{}", market.source)).expect(200);
+    assert!(overview.text.contains(&market.list("\"")), "the overview leads to the certificates");
     // Query and select.
     let list = market.trader.get(&query).expect(200);
     assert!(list.text.contains("24 bundles") && list.text.contains("24,024 Wh"), "{}", list.text);
@@ -116,7 +118,7 @@ fn half_of_last_tuesdays_wind_is_transferred_and_cancelled_for_a_customer() {
     ];
     let preview = send(&mut market.trader, &form, &transfer, &asked).expect(200);
     assert!(preview.text.contains("Transfer 12,000 Wh"), "500 Wh of each 1,001: {}", preview.text);
-    assert!(preview.text.contains("24 bundles, 24 of them split off a larger one"), "{}", preview.text);
+    assert!(preview.text.contains("24 bundles, each split off a larger one"), "{}", preview.text);
     assert_eq!(preview.text.matches(">split in two</td>").count(), 24);
     assert!(market.trader.get(&query).text.contains("24 bundles"), "a preview changes nothing");
     // Do it, twice.
