@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 # None of them is a file, though some have the name of a folder.
-.PHONY: help demo dev test check check.format check.text check.scripts check.notebook check.migrations check.doc check.openapi lint format openapi bench db.update db.revision db.reset db.seed db.test.migrations clean
+.PHONY: help demo dev test check check.format check.text check.scripts check.notebook check.migrations check.doc check.openapi lint format openapi screenshots bench db.update db.revision db.reset db.seed db.test.migrations clean
 
 # The commands of the project; `make help` lists them. What needs more than a line is in scripts/.
 # Variables of the command line (NAME=, FORCE=, FULL=, KEEP_PG=, NATIVE=) reach the commands through their environment.
@@ -51,6 +51,10 @@ format: ## Format the code
 
 openapi: ## Write openapi.json anew from the code
 	@scripts/openapi.sh write
+
+screenshots: ## Make the pictures of the screens anew, from a demonstration
+	@scripts/setup-tests.sh
+	@SERVE="demo --days 30" scripts/with-server.sh .venv/bin/python scripts/screenshots.py
 
 bench: ## Measure on both databases, durable, built for release (1 million bundles; FULL=1: 10 million)
 	@scripts/bench.sh
