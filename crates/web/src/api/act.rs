@@ -278,7 +278,7 @@ fn asked_of(selection: &Selection, deed: &Deed) -> ActionAsked {
             asked.reason.clone_from(reason);
         }
         Deed::Withdraw { reason, export_failed } => {
-            asked.reason = Some(reason.clone());
+            asked.reason = (!reason.is_empty()).then(|| reason.clone());
             asked.export_failed = Some(*export_failed);
         }
     }
