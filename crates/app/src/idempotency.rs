@@ -62,7 +62,7 @@ pub struct Entered {
 }
 
 impl Entered {
-    /// For a caller whose request has this hash; see [`request_hash`].
+    /// For a caller whose request has this hash; see [`RequestHash`].
     pub fn ticket(&self, request_hash: [u8; 32]) -> Arc<Ticket> {
         let (is_used, is_recorded) = (AtomicBool::new(false), AtomicBool::new(false));
         Arc::new(Ticket { place: self.place.clone(), request_hash, is_used, is_recorded })
