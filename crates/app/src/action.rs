@@ -17,7 +17,7 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use store::Connection;
 use store::action::{ActionRow, Of};
 use store::rejected_action::{NewRejected, Of as OfRejected, RejectedAction};
@@ -26,6 +26,8 @@ use store::rejected_action::{NewRejected, Of as OfRejected, RejectedAction};
 pub const REJECTED_KEPT_DAYS: i64 = 90;
 /// Events behind the actions of one page; a page ends before it exceeds them, so that what its actions did stays bounded.
 const PAGE_EVENTS_MAX: i64 = 20_000;
+/// Events that are read for one page in brief.
+const BRIEF_EVENTS_MAX: i64 = 2_000;
 
 /// Kinds of which refusals are kept.
 const REJECTED_KINDS: [ActionKind; 11] = [
@@ -61,6 +63,8 @@ pub struct ActionView {
     pub results: Vec<ResultView>,
     /// What was acted on, without remainders.
     pub total: WattHours,
+    /// Whether `results` and `total` were read at all: a page in brief leaves out those of large actions.
+    pub is_counted: bool,
 }
 
 /// A bundle as an action left it.
@@ -127,7 +131,7 @@ impl Registry {
                 let Some(row) = store::action::by_id(tx, id)?.filter(|row| sight.action(done_of(row))) else {
                     return Ok(None);
                 };
-                let views = views(tx, &sight, vec![row])?;
+                let views = views(tx, &sight, vec![row], Extent::Whole)?;
                 Ok(views.into_iter().next())
             })
         })?;
@@ -164,6 +168,29 @@ impl Registry {
         paging: Paging<ActionPlace>,
         fresh: Option<EventNumber>,
     ) -> Result<Page<AnyAction, ActionPlace>, Error> {
+        self.list_actions(caller, query, paging, Extent::Whole, fresh)
+    }
+
+    /// As [`actions`](Self::actions), but what large actions did is not read: at most [`BRIEF_EVENTS_MAX`] events are, and
+    /// pages are full. Blocks.
+    pub fn actions_in_brief(
+        &self,
+        caller: &Caller,
+        query: &ActionQuery,
+        paging: Paging<ActionPlace>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<AnyAction, ActionPlace>, Error> {
+        self.list_actions(caller, query, paging, Extent::Brief, fresh)
+    }
+
+    fn list_actions(
+        &self,
+        caller: &Caller,
+        query: &ActionQuery,
+        paging: Paging<ActionPlace>,
+        extent: Extent,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<AnyAction, ActionPlace>, Error> {
         let since = rejected_until(self.now());
         self.read(fresh, |connection| {
             connection.snapshot(|tx| {
@@ -177,10 +204,17 @@ impl Registry {
                     Some(true) => Vec::new(),
                     Some(false) | None => rejected_rows(tx, &sight, query, since, after.rejected, paging.rows())?,
                 };
-                page(tx, &sight, accepted, rejected, paging)
+                page(tx, &sight, accepted, rejected, paging, extent)
             })
         })
     }
+}
+
+/// How much of what its actions did a page tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Brief,
 }
 
 /// The newest of both, as many as the page holds.
@@ -190,6 +224,7 @@ fn page(
     accepted: Vec<ActionRow>,
     rejected: Vec<RejectedAction>,
     paging: Paging<ActionPlace>,
+    extent: Extent,
 ) -> store::Result<Page<AnyAction, ActionPlace>> {
     let mut place = paging.after.unwrap_or_default();
     let (mut rows, mut events) = (Vec::new(), 0);
@@ -202,8 +237,9 @@ fn page(
             (Some(action), Some(refused)) => action.completed_at >= refused.rejected.rejected_at,
             (action, _) => action.is_some(),
         };
-        let more = accepted.peek().filter(|_| is_accepted).map_or(0, |row| row.last_event.0 - row.first_event.0 + 1);
-        if shown.len() == paging.limit || (events + more > PAGE_EVENTS_MAX && !shown.is_empty()) {
+        let more = accepted.peek().filter(|_| is_accepted).map_or(0, events_of);
+        let is_full = extent == Extent::Whole && events + more > PAGE_EVENTS_MAX && !shown.is_empty();
+        if shown.len() == paging.limit || is_full {
             next = Some(place);
             break;
         }
@@ -219,7 +255,7 @@ fn page(
             shown.push(Some(AnyAction::Rejected(rejected_view(sight, refused))));
         }
     }
-    let mut views = views(tx, sight, rows)?.into_iter().map(AnyAction::Accepted);
+    let mut views = views(tx, sight, rows, extent)?.into_iter().map(AnyAction::Accepted);
     let entries = shown.into_iter().filter_map(|entry| entry.or_else(|| views.next())).collect();
     Ok(Page { entries, next })
 }
@@ -282,12 +318,25 @@ fn done_of(row: &ActionRow) -> Done {
     Done { actor: row.actor, account: row.account_id, other: row.other_account_id }
 }
 
+fn events_of(row: &ActionRow) -> i64 {
+    row.last_event.0 - row.first_event.0 + 1
+}
+
 /// What these actions did, as the caller may see it.
-fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>) -> store::Result<Vec<ActionView>> {
-    let mut results = result::of_actions(tx, &rows)?;
+fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>, extent: Extent) -> store::Result<Vec<ActionView>> {
+    let mut events = 0;
+    let counted = rows.iter().filter(|row| {
+        let is_counted = extent == Extent::Whole || events + events_of(row) <= BRIEF_EVENTS_MAX;
+        events += if is_counted { events_of(row) } else { 0 };
+        is_counted
+    });
+    let counted: Vec<&ActionRow> = counted.collect();
+    let counted_ids: HashSet<ActionId> = counted.iter().map(|row| row.id).collect();
+    let mut results = result::of_actions(tx, &counted)?;
     let view = |row: ActionRow| {
         let done = result::Done { results: Vec::new(), total: WattHours::ZERO };
         let done = results.remove(&row.id).unwrap_or(done);
+        let is_counted = counted_ids.contains(&row.id);
         let deed = done_of(&row);
         // What one's own action did is one's own business wherever it reached; a claim is the beneficiary's, although the
         // bundles stay where they are.
@@ -312,6 +361,7 @@ fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>) -> store::Res
             last_event: row.last_event,
             results: done.results.into_iter().map(close).collect(),
             total: done.total,
+            is_counted,
         }
     };
     Ok(rows.into_iter().map(view).collect())

@@ -46,6 +46,8 @@ pub struct BundleExport {
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
     pub status: Option<BundleStatus>,
+    /// Of this device and start of production, as an issuance id names them.
+    pub issuance: Option<(DeviceId, Timestamp)>,
     pub with_split_parents: bool,
 }
 
@@ -116,6 +118,7 @@ pub fn write_bundles(
         period_start: export.from,
         period_end: export.to,
         status: export.status,
+        issuances: export.issuance.map(|issuance| vec![issuance]),
         with_split_parents: export.with_split_parents,
         ..BundleFilter::default()
     };

@@ -2,7 +2,7 @@
 
 use crate::settings::LogFormat;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::reload;
@@ -11,7 +11,7 @@ use web::Controls;
 pub(crate) use web::LogLevel as Level;
 
 /// Crates of this program; the libraries below them are not heard under a warning.
-const OWN: [&str; 7] = ["app", "db", "domain", "granary", "store", "verify", "web"];
+const OWN: [&str; 8] = ["app", "db", "domain", "granary", "store", "ui", "verify", "web"];
 
 /// What may be said for a level, for people.
 pub(crate) const LEVELS: &str = "DEBUG, INFO, WARNING, ERROR or CRITICAL";
@@ -31,7 +31,7 @@ fn targets(level: Level) -> Targets {
     Targets::new().with_default(own.min(LevelFilter::WARN)).with_targets(OWN.map(|name| (name, own)))
 }
 
-/// Starts the log of this process, once; what is handed back changes its level.
+/// Starts the log of this process, once; what is handed back tells and changes its level.
 pub(crate) fn start(level: Level, format: LogFormat) -> Controls {
     let (filter, handle) = reload::Layer::new(targets(level));
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
@@ -42,10 +42,15 @@ pub(crate) fn start(level: Level, format: LogFormat) -> Controls {
         LogFormat::Json => registry.with(log.json().flatten_event(true)).try_init(),
     };
     debug_assert!(started.is_ok(), "the log is started once");
+    let current = Arc::new(Mutex::new(level));
+    let known = Arc::clone(&current);
     let set_log_level = move |level| {
-        if let Err(error) = handle.reload(targets(level)) {
-            tracing::error!(%error, "the log level could not be changed");
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        match handle.reload(targets(level)) {
+            Ok(()) => *current = level,
+            Err(error) => tracing::error!(%error, "the log level could not be changed"),
         }
     };
-    Controls { set_log_level: Some(Arc::new(set_log_level)) }
+    let log_level = move || *known.lock().unwrap_or_else(PoisonError::into_inner);
+    Controls { log_level: Some(Arc::new(log_level)), set_log_level: Some(Arc::new(set_log_level)) }
 }

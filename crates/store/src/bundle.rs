@@ -227,7 +227,7 @@ pub fn each<E: From<db::Error>>(
     now: Timestamp,
     mut one: impl FnMut(&Listed) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
-    let is_of_all = filter.account.is_none() && filter.device.is_none();
+    let is_of_all = filter.account.is_none() && filter.device.is_none() && filter.issuances.is_none();
     let sources = sources_of(filter);
     for issuance in issuances_of(filter) {
         let select = Select::new(concat!(

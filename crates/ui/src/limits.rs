@@ -44,6 +44,8 @@ pub(crate) const METADATA_PER_PAGE: usize = 100;
 pub(crate) const JOBS_SHOWN_MAX: usize = 10;
 pub(crate) const JOB_REFUSED_SHOWN_MAX: usize = 200;
 pub(crate) const JOB_BUNDLES_SHOWN_MAX: usize = 20;
+/// Rejected actions among which the record of a refusal is looked for.
+pub(crate) const RECORDS_LOOKED_AT_MAX: usize = 5;
 /// Actions on one page of activity.
 pub(crate) const ACTIONS_PER_PAGE: usize = 50;
 /// Devices and years that a plot offers.

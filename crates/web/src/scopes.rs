@@ -105,6 +105,7 @@ const NEEDED: &[(&str, &str, Needed)] = &[
     ("GET", "/job/list", READ),
     ("GET", "/job/{id}", READ),
     ("GET", "/metrics", METRICS),
+    ("GET", "/log_level", ADMIN),
     ("POST", "/change_log_level", ADMIN),
 ];
 

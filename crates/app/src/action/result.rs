@@ -28,7 +28,7 @@ pub(super) struct Done {
 }
 
 /// What each of these actions did, in the order of its events.
-pub(super) fn of_actions(tx: &mut Connection, actions: &[ActionRow]) -> store::Result<HashMap<ActionId, Done>> {
+pub(super) fn of_actions(tx: &mut Connection, actions: &[&ActionRow]) -> store::Result<HashMap<ActionId, Done>> {
     let stretches: Vec<_> = actions.iter().map(|row| (row.first_event, row.last_event)).collect();
     let events = store::event::of_stretches(tx, &stretches)?;
     let ids: HashSet<i64> = events.iter().map(|event| event.bundle.0).collect();

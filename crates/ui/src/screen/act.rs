@@ -13,9 +13,9 @@ use crate::failure::Failure;
 use crate::form::{Fields, Form, ONCE};
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
-use crate::limits::{CHOICES_MAX, FIRST_FORM_LOOKS_MAX, FIRST_FORM_WAIT, RESULTS_PER_PAGE};
+use crate::limits::{CHOICES_MAX, FIRST_FORM_LOOKS_MAX, FIRST_FORM_WAIT, RECORDS_LOOKED_AT_MAX, RESULTS_PER_PAGE};
 use crate::visitor::{Known, Visitor, changed};
-use app::{BundleView, Error, Paging};
+use app::{ActionQuery, AnyAction, BundleView, Error, Paging};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -23,7 +23,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 pub(super) use deed::Deed;
-use domain::{AccountId, BundleId, BundleStatus, WattHours};
+use domain::{AccountId, ActionKind, BundleId, BundleStatus, WattHours};
 use made::{Counts, Left, counts, fates};
 use serde_json::Value;
 use web::{Answered, Refused};
@@ -61,6 +61,8 @@ struct Ask {
     unfit: usize,
     states: String,
     refused: Option<Refused>,
+    /// The record of what was refused, if one is kept.
+    rejected: Option<i64>,
 }
 
 #[derive(Template)]
@@ -130,8 +132,28 @@ async fn act(
             Some(action) => Ok(changed(answered.event, &format!("/ui/action/{action}?done=1"))),
             None => Err(Failure::Ours),
         },
-        Err(refused) => ask(order, &ids, Some(named(refused))),
+        Err(refused) => {
+            let record = record_of(&ui, &order, &refused).await?;
+            ask_with(order, &ids, Some(named(refused)), record)
+        }
     }
+}
+
+/// The record that was kept of a refusal just now: the newest of this visitor, deed and account in the same words.
+async fn record_of(ui: &Ui, order: &Order, refused: &Refused) -> Result<Option<i64>, Failure> {
+    let Some(kind) = ActionKind::ALL.iter().copied().find(|kind| kind.name() == order.deed.name()) else {
+        return Ok(None);
+    };
+    let (caller, fresh) = (order.visitor.caller.clone(), order.visitor.fresh);
+    let query =
+        ActionQuery { source: Some(order.account), kind: Some(kind), is_accepted: Some(false), ..Default::default() };
+    let paging = Paging { limit: RECORDS_LOOKED_AT_MAX, after: None };
+    let found = ui.blocking(move |registry| registry.actions(&caller, &query, paging, fresh)).await?;
+    let user = Some(order.visitor.caller.user_id.0);
+    Ok(found.entries.into_iter().find_map(|action| match action {
+        AnyAction::Rejected(action) if action.user_id == user && action.detail == refused.detail => Some(action.id.0),
+        AnyAction::Rejected(_) | AnyAction::Accepted(_) => None,
+    }))
 }
 
 /// Asks for a change. A second click may come before the first is done; then it waits for the same answer.
@@ -207,7 +229,16 @@ fn ids_text(ids: &[i64]) -> String {
     ids.iter().map(i64::to_string).collect::<Vec<_>>().join(" ")
 }
 
-fn ask(mut order: Order, ids: &[i64], refused: Option<Refused>) -> Result<Response, Failure> {
+fn ask(order: Order, ids: &[i64], refused: Option<Refused>) -> Result<Response, Failure> {
+    ask_with(order, ids, refused, None)
+}
+
+fn ask_with(
+    mut order: Order,
+    ids: &[i64],
+    refused: Option<Refused>,
+    rejected: Option<i64>,
+) -> Result<Response, Failure> {
     order.selected.retain(|view| ids.binary_search(&view.bundle.id.0).is_ok());
     let total: WattHours = order.selected.iter().map(|view| view.bundle.range.quantity()).sum();
     let status = refused.as_ref().map_or(200, |refused| refused.status);
@@ -221,6 +252,7 @@ fn ask(mut order: Order, ids: &[i64], refused: Option<Refused>) -> Result<Respon
         states: order.deed.states(),
         order,
         refused,
+        rejected,
     })?;
     Ok((StatusCode::from_u16(status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), page).into_response())
 }

@@ -54,6 +54,8 @@ struct Row {
     /// What was acted on, if it was bundles.
     energy: Option<Markup>,
     bundles: Option<String>,
+    /// The events of one that is too large to be counted in a list.
+    uncounted: Option<String>,
     /// Why it was refused.
     refusal: Option<String>,
 }
@@ -108,7 +110,7 @@ async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result
     let paging = Paging { limit: ACTIONS_PER_PAGE, after };
     let (rows, next) = ui
         .blocking(move |registry| {
-            let page = registry.actions(&caller, &query, paging, fresh)?;
+            let page = registry.actions_in_brief(&caller, &query, paging, fresh)?;
             Ok((rows(registry, &caller, page.entries, fresh)?, page.next))
         })
         .await?;
@@ -207,6 +209,10 @@ impl Row {
                 source: action.source.map(known),
                 energy: (action.total > WattHours::ZERO).then(|| format::energy(action.total)),
                 bundles: (!action.results.is_empty()).then(|| format::count(action.results.len(), "bundle")),
+                uncounted: (!action.is_counted).then(|| {
+                    let events = action.last_event.0 - action.first_event.0 + 1;
+                    format!("{} events", format::thousands(events))
+                }),
                 refusal: None,
             },
             AnyAction::Rejected(action) => Self {
@@ -218,6 +224,7 @@ impl Row {
                 source: action.asked.get("source_id").and_then(serde_json::Value::as_i64).map(AccountId).map(known),
                 energy: None,
                 bundles: None,
+                uncounted: None,
                 refusal: Some(action.detail),
             },
         }

@@ -13,12 +13,13 @@ use crate::visitor::{Known, Visitor};
 use app::{BundleList, BundleListing, BundleView, Order, Paging, issuance_id};
 use askama::Template;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use domain::{AccountId, BundleStatus, EnergySource};
+use domain::{BundleStatus, EnergySource};
 use filter::{Filter, Preset, presets};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -86,14 +87,34 @@ struct Row {
     is_selectable: bool,
 }
 
-async fn list(
-    State(ui): State<Ui>,
+/// Which bundles a visitor asks for, by the address.
+struct Asked {
     visitor: Visitor,
-    Path(id): Path<i64>,
-    Parameters(fields): Parameters,
-) -> Result<Response, Failure> {
-    let filter = Filter::of(id, fields);
-    let (caller, fresh, account, listing) = (visitor.caller.clone(), visitor.fresh, AccountId(id), filter.listing());
+    filter: Filter,
+}
+
+impl FromRequestParts<Ui> for Asked {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, ui: &Ui) -> Result<Self, Failure> {
+        let visitor = Visitor::from_request_parts(parts, ui).await?;
+        let Path(id) = Path::<i64>::from_request_parts(parts, ui).await.map_err(|_| Failure::NoSuchPage)?;
+        let Parameters(fields) = Parameters::from_request_parts(parts, ui).await?;
+        Ok(Self { visitor, filter: Filter::of(id, fields) })
+    }
+}
+
+impl Asked {
+    /// # Errors
+    /// If the filter cannot be read: where no form could tell it.
+    fn readable(self) -> Result<Self, Failure> {
+        if self.filter.faults.is_empty() { Ok(self) } else { Err(self.filter.refused().into()) }
+    }
+}
+
+async fn list(State(ui): State<Ui>, Asked { visitor, filter }: Asked) -> Result<Response, Failure> {
+    let (caller, fresh, account, listing) = (visitor.caller.clone(), visitor.fresh, filter.account, filter.listing());
+    let id = account.0;
     let is_clear = filter.faults.is_empty();
     let (view, own_devices, found, now) = ui
         .blocking(move |registry| {
@@ -214,16 +235,8 @@ impl Row {
 }
 
 /// What a script may select of all that match: ids and Wh, at most as many as one action takes.
-async fn selection(
-    State(ui): State<Ui>,
-    visitor: Visitor,
-    Path(id): Path<i64>,
-    Parameters(fields): Parameters,
-) -> Result<Response, Failure> {
-    let filter = Filter::of(id, fields);
-    if !filter.faults.is_empty() {
-        return Err(filter.refused().into());
-    }
+async fn selection(State(ui): State<Ui>, asked: Asked) -> Result<Response, Failure> {
+    let Asked { visitor, filter } = asked.readable()?;
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
     let listing = BundleListing { limit: SELECTED_MAX, ..filter.listing() };
     let found = ui.blocking(move |registry| registry.list_bundles(&caller, &listing, fresh)).await?;
@@ -236,24 +249,11 @@ async fn selection(
 }
 
 /// The API's export of the same filter, as it is.
-async fn export(
-    State(ui): State<Ui>,
-    visitor: Visitor,
-    Path(id): Path<i64>,
-    Parameters(fields): Parameters,
-) -> Result<Response, Failure> {
-    let format = fields.get("format").unwrap_or("csv").to_owned();
-    let filter = Filter::of(id, fields);
-    if !filter.faults.is_empty() {
-        return Err(filter.refused().into());
-    }
-    if filter.issuance_id.is_some() {
-        let title = "The filter cannot be exported".to_owned();
-        let detail = "An export knows no issuance: choose the device and the period".to_owned();
-        return Err(Refused { status: 422, title, detail, ..Refused::default() }.into());
-    }
+async fn export(State(ui): State<Ui>, asked: Asked) -> Result<Response, Failure> {
+    let Asked { visitor, filter } = asked.readable()?;
+    let format = Some(filter.text("format")).filter(|format| !format.is_empty()).unwrap_or("csv");
     let mut request = Request::new(Body::empty());
-    let address = format!("/certificate/export?{}", filter.export(&format));
+    let address = format!("/certificate/export?{}", filter.export(format));
     *request.uri_mut() = address.parse().map_err(|_| Failure::NoSuchPage)?;
     if let Some(fresh) = visitor.fresh {
         request.headers_mut().insert(EVENT, fresh.0.into());

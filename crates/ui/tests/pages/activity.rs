@@ -116,3 +116,21 @@ fn strangers_see_nothing_and_everybody_their_own() {
     let mut nobody = Browser::of(&app, &[Role::TradingUser], &[]);
     assert!(nobody.get("/ui/activity").expect(200).text.contains("Nothing has been done yet"));
 }
+
+#[test]
+fn what_a_large_action_did_is_counted_on_its_receipt() {
+    let app = app();
+    let registry = &app.testkit;
+    let (account, metadata_id) = (registry.account("One"), registry.metadata());
+    let devices = vec![registry.device("Farm", account), registry.device("Mill", account)];
+    let (from, to) = (at("2026-01-01T00:00:00Z"), at("2026-02-20T00:00:00Z"));
+    for device in &devices {
+        registry.readings(*device, hours_from(from, 1_050), 300_000);
+    }
+    registry.act(Command::Issue(IssueChunk { metadata_id, devices, from, to })).expect("issued");
+    let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
+    let page = auditor.get("/ui/activity?kind=issue").expect(200);
+    let receipt = receipts(&page)[0].to_owned();
+    assert!(page.text.contains(" events</span>") && !page.text.contains("2,100 bundles"), "{}", page.text);
+    assert!(auditor.get(&receipt).expect(200).text.contains("of 2,100<"));
+}

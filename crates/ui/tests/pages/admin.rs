@@ -145,8 +145,11 @@ fn metadata_is_made_for_ever() {
 #[test]
 fn health_is_what_was_measured_and_the_log_tells_as_much_as_it_is_told_to() {
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let hearing = Arc::clone(&heard);
-    let controls = web::Controls { set_log_level: Some(Arc::new(move |level| hearing.lock().unwrap().push(level))) };
+    let (hearing, known) = (Arc::clone(&heard), Arc::clone(&heard));
+    let controls = web::Controls {
+        log_level: Some(Arc::new(move || known.lock().unwrap().last().copied().unwrap_or(web::LogLevel::Error))),
+        set_log_level: Some(Arc::new(move |level| hearing.lock().unwrap().push(level))),
+    };
     let app = TestApp::with_controls(TestRegistry::on(Engine::Sqlite), web::Limits::default(), controls);
     app.testkit.account("One");
     let mut admin = administrator(&app);
@@ -154,8 +157,10 @@ fn health_is_what_was_measured_and_the_log_tells_as_much_as_it_is_told_to() {
     let events = app.testkit.registry.measured().unwrap().events;
     assert!(page.text.contains(&format!("<dt>Events</dt><dd>{events}</dd>")), "{}", page.text);
     assert!(page.text.contains("<dt>Replica</dt><dd>none</dd>") && page.text.contains("up to "));
+    assert!(page.text.contains("<option selected>ERROR</option>"), "{}", page.text);
     let done = admin.fill("/ui/admin", "/ui/admin/log-level", &[("level", "WARNING")]).expect(200);
     assert!(done.text.contains("Log level changed to WARNING"), "{}", done.text);
+    assert!(done.text.contains("<option selected>WARNING</option>") && done.text.contains("<strong>WARNING</strong>"));
     assert_eq!(*heard.lock().unwrap(), [web::LogLevel::Warning]);
     admin.fill("/ui/admin", "/ui/admin/log-level", &[("level", "LOUD")]).expect(422);
 }

@@ -335,7 +335,9 @@ fn an_export_is_that_of_the_api() {
         assert_eq!(export.text.lines().count(), 24 + usize::from(format == "csv"));
     }
     market.trader.get(&market.list("/export?format=xml")).expect(422);
-    market.trader.get(&market.list("/export?issuance_id=1-electricity-20260224T050000Z")).expect(422);
+    let of_one = market.trader.get(&market.list("/export?issuance_id=1-electricity-20260224T050000Z")).expect(200);
+    assert_eq!(of_one.text.lines().count(), 2, "the columns and one bundle: {}", of_one.text);
+    market.trader.get(&market.list("/export?issuance_id=nonsense")).expect(422);
 }
 
 #[test]
@@ -386,4 +388,21 @@ fn a_rejected_action_says_why() {
     assert!(page.text.contains("Transfer: rejected") && page.text.contains("5000"), "{}", page.text);
     market.other.get("/ui/action/rejected/1").expect(404);
     market.trader.get("/ui/action/rejected/2").expect(404);
+}
+
+#[test]
+fn a_refusal_leads_to_its_record() {
+    let mut market = Market::new(1, 1_000);
+    let list = market.trader.get(&market.list("")).expect(200);
+    let transfer = market.deed("transfer");
+    let asked = [("bundles", "1"), ("target_id", "2"), ("portion", "whole")];
+    market.lock(1);
+    // What is only looked at is not kept.
+    let looked_at = [&asked[..], &[("step", "preview")]].concat();
+    let page = send(&mut market.trader, &list, &transfer, &looked_at).expect(400);
+    assert!(!page.text.contains("/ui/action/rejected/"), "{}", page.text);
+    let order = [&asked[..], &[("step", "do"), ("once", "a-form-of-before")]].concat();
+    let page = send(&mut market.trader, &list, &transfer, &order).expect(400);
+    assert!(page.text.contains("href=\"/ui/action/rejected/1\""), "{}", page.text);
+    assert!(market.trader.get("/ui/action/rejected/1").expect(200).text.contains("Locked"));
 }

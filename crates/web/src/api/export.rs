@@ -8,7 +8,7 @@ use crate::json::{Fields, Value, id, instant, rule, word};
 use crate::openapi::{ExportProblems, ReadProblems, TooManyProblems};
 use crate::wire::At;
 use crate::{App, Error};
-use app::{BundleExport, ExportError, SheetFormat};
+use app::{BundleExport, ExportError, SheetFormat, parse_issuance_id};
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -45,6 +45,9 @@ struct ExportParameters {
     /// Only bundles in this state.
     #[param(inline)]
     certificate_bundle_status: Option<BundleStatusWord>,
+    /// Only bundles of this issuance.
+    #[param(example = "12-electricity-20260101T130000Z")]
+    issuance_id: Option<String>,
     /// `csv` by default.
     #[param(inline)]
     format: Option<FormatWord>,
@@ -75,13 +78,21 @@ impl Read for ExportAsked {
             fields.fault("certificate_period_end", rule("value_error", msg));
         }
         let status = fields.optional("certificate_bundle_status", word(BundleStatus::ALL, BundleStatus::name));
+        let issuance = fields.optional("issuance_id", |value| {
+            let parsed = match value {
+                Value::Text(text) => parse_issuance_id(text),
+                _ => None,
+            };
+            parsed.ok_or_else(|| rule("value_error", "Value error, it is not an issuance id"))
+        });
         let format = fields.optional("format", |value| match value {
             Value::Text(word) if word == "csv" => Ok(SheetFormat::Csv),
             Value::Text(word) if word == "ndjson" => Ok(SheetFormat::Ndjson),
             _ => Err(rule("enum", "Input should be 'csv' or 'ndjson'")),
         });
         let energy_sources = energy_source.into_iter().collect();
-        let export = BundleExport { account, device, energy_sources, from, to, status, with_split_parents: false };
+        let with_split_parents = false;
+        let export = BundleExport { account, device, energy_sources, from, to, status, issuance, with_split_parents };
         Some(Self { export, format: format.unwrap_or(SheetFormat::Csv) })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::caller::{Asked, Caller, Read};
 use crate::json::{Fields, rule};
-use crate::openapi::ChangeProblems;
+use crate::openapi::{ChangeProblems, ReadProblems};
 use crate::{App, Error};
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(change_log_level))
+    OpenApiRouter::new().routes(routes!(log_level)).routes(routes!(change_log_level))
 }
 
 /// How much is told, from most to least.
@@ -51,6 +51,8 @@ impl LogLevel {
 /// What of the program around it the API may change.
 #[derive(Clone, Default)]
 pub struct Controls {
+    /// Tells the level of the program's log; without one it is not known.
+    pub log_level: Option<Arc<dyn Fn() -> LogLevel + Send + Sync>>,
     /// Changes the level of the program's log; without one it cannot be changed.
     pub set_log_level: Option<Arc<dyn Fn(LogLevel) + Send + Sync>>,
 }
@@ -78,6 +80,28 @@ impl Read for LevelAsked {
         });
         level.map(Self)
     }
+}
+
+/// How much the running program tells.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogLevelNow)]
+struct NowBody {
+    /// The level of now.
+    level: LogLevel,
+}
+
+/// Read the log level
+///
+/// Of the running program that answers. For the Registry Administrator, who may change it.
+#[utoipa::path(
+    get, path = "/log_level", tag = "Operation",
+    responses((status = 200, description = "The level", body = NowBody), ReadProblems),
+)]
+async fn log_level(State(app): State<App>, Caller(caller): Caller) -> Result<Json<NowBody>, Error> {
+    caller.require(Capability::Operate)?;
+    let told = app.controls.log_level.as_ref();
+    let told = told.ok_or(Error::NotAvailable("The log level of this program is not known"))?;
+    Ok(Json(NowBody { level: told() }))
 }
 
 #[derive(Serialize, ToSchema)]

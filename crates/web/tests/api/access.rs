@@ -111,6 +111,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/job/list",                             "! + + + + + + + + + +"), // their own
     ("GET", "/job/{id}",                             "! ? + + ? ? ? ? + ? ?"), // an administrator's
     ("GET", "/metrics",                              "+ + + + + + + + + + +"), // from the machine itself
+    ("GET", "/log_level",                            "! x + x x x x x x x x"),
     ("POST", "/change_log_level",                    "! x + x x x x x x x x"),
     ("GET", "/health/live",                          "+ + + + + + + + + + +"),
     ("GET", "/health/ready",                         "+ + + + + + + + + + +"),
@@ -152,7 +153,8 @@ struct Spare {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let controls = Controls { set_log_level: Some(Arc::new(|_| ())) };
+        let controls =
+            Controls { log_level: Some(Arc::new(|| web::LogLevel::Info)), set_log_level: Some(Arc::new(|_| ())) };
         let app = TestApp::with_controls(TestRegistry::on(Engine::Sqlite), Limits::default(), controls);
         let kit = &app.testkit;
         let organisation = kit.organisation("Wind plc");

@@ -74,6 +74,11 @@ fn filters_narrow_and_may_span_more_than_a_query() {
         ("&energy_source=solar_pv", 0),
         ("&device_id=1", 30),
         ("&device_id=2", 0),
+        ("&issuance_id=1-electricity-20260201T050000Z", 1),
+        ("&issuance_id=1-2026-02-01%2005:00:00", 1),
+        ("&issuance_id=1-electricity-20260201T050000Z&certificate_bundle_status=Cancelled", 0),
+        ("&issuance_id=1-electricity-20200201T050000Z", 0),
+        ("&issuance_id=2-electricity-20260201T050000Z", 0),
     ] {
         assert_eq!(count(more), expected, "{more}");
     }
@@ -105,12 +110,13 @@ fn strangers_export_nothing_and_auditors_everything() {
 fn what_is_asked_must_make_sense() {
     let app = app();
     let auditor = app.with_user(&[Role::Auditor], &[]);
-    let bad = "/certificate/export?source_id=0&format=xlsx&certificate_bundle_status=active&typo=1\
+    let bad = "/certificate/export?source_id=0&format=xlsx&certificate_bundle_status=active&typo=1&issuance_id=zzz\
         &certificate_period_start=2026-02-02&certificate_period_end=2026-02-01";
     let expected = [
         ("query.source_id", "greater_than"),
         ("query.format", "enum"),
         ("query.certificate_bundle_status", "enum"),
+        ("query.issuance_id", "value_error"),
         ("query.typo", "extra_forbidden"),
         ("query.certificate_period_end", "value_error"),
     ];

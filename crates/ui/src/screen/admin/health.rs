@@ -12,7 +12,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 use web::{LogLevel, Refused};
 
 #[derive(Template)]
@@ -24,6 +24,8 @@ struct Page {
     jobs: Vec<(&'static str, String)>,
     rejected: Vec<(String, String, String)>,
     levels: Vec<&'static str>,
+    /// The level of now; `None` if the program does not tell.
+    level: Option<String>,
     done: Option<String>,
     refused: Option<Refused>,
 }
@@ -59,6 +61,8 @@ pub(super) async fn change_log_level(State(ui): State<Ui>, form: Form) -> Result
 
 async fn page(ui: &Ui, visitor: &Visitor) -> Result<Page, Failure> {
     let measured = ui.blocking(app::Registry::measured).await?;
+    let told = ui.api.ask(&visitor.caller, Method::GET, "/log_level", &Value::Null, None).await;
+    let level = told.ok().and_then(|answered| answered.json["level"].as_str().map(str::to_owned));
     let rejected = measured.rejected.iter().map(|(kind, reason, count)| {
         (kind.name().replace('_', " "), reason.replace('_', " "), format::thousands(*count))
     });
@@ -73,6 +77,7 @@ async fn page(ui: &Ui, visitor: &Visitor) -> Result<Page, Failure> {
         jobs: measured.jobs.iter().map(|(state, count)| (job_state(*state), format::thousands(*count))).collect(),
         rejected: rejected.collect(),
         levels: LogLevel::ALL.iter().map(|level| level.name()).collect(),
+        level,
         done: None,
         refused: None,
     })

@@ -136,6 +136,7 @@ impl Filter {
             ("certificate_period_start", self.period.start.map(|at| at.to_string())),
             ("certificate_period_end", self.period.end.map(|at| at.to_string())),
             ("certificate_bundle_status", self.status.map(|status| status.name().to_owned())),
+            ("issuance_id", self.issuance_id.clone()),
         ];
         made.extend_pairs(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))));
         made.finish()

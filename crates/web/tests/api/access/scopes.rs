@@ -85,6 +85,7 @@ const SCOPES: &[(&str, &str, &str)] = &[
     ("GET", "/event/stream",                         "read"),
     ("GET", "/job/list",                             "read"),
     ("GET", "/job/{id}",                             "read"),
+    ("GET", "/log_level",                            "admin"),
     ("POST", "/change_log_level",                    "admin"),
 ];
 
