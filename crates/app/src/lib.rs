@@ -14,6 +14,7 @@ mod clock;
 mod device;
 mod error;
 mod event;
+mod expiry;
 mod export;
 mod holding;
 mod idempotency;
@@ -35,6 +36,7 @@ mod settings;
 mod sheet;
 mod sight;
 mod throttle;
+mod timed;
 mod work;
 mod writer;
 

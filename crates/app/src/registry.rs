@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub attributes: crate::certificate::AttributesCache,
     pub holding_walks: crate::holding::Walks,
     pub jobs: Mutex<Vec<JoinHandle<()>>>,
+    /// Dropped to stop what is done by itself.
+    pub timed_stop: Mutex<Option<std::sync::mpsc::Sender<()>>>,
     threads: Mutex<Threads>,
 }
 
@@ -86,6 +88,7 @@ impl Registry {
         let mut connection = Connection::open(&url).map_err(database)?;
         let schema = |error| OpenError::Schema { url: url.clone(), error };
         connection.migrate(store::MIGRATIONS).map_err(schema)?;
+        store::expiry::begin(&mut connection, settings.rules.expiry_years).map_err(database)?;
         let primary = Pool::open(&url, READERS_MAX).map_err(database)?;
         let replica = settings
             .read_database
@@ -134,6 +137,7 @@ impl Registry {
             attributes: crate::certificate::AttributesCache::default(),
             holding_walks: crate::holding::Walks::default(),
             jobs: Mutex::new(Vec::new()),
+            timed_stop: Mutex::new(None),
             threads: Mutex::new(threads),
         }));
         registry.resume_jobs();
@@ -331,6 +335,7 @@ impl Inner {
 
     fn close(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
+        *self.timed_stop.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let jobs = std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner));
         for job in jobs {
             if job.thread().id() != std::thread::current().id() {

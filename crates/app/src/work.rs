@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::api_key::NewApiKey;
+use store::expiry::Mark;
 use store::job::JobState;
 use store::session::Session;
 use tokio::sync::oneshot;
@@ -54,6 +55,8 @@ pub(crate) enum Beside {
     },
     CreateJob(NewJob),
     KeepAnswer(KeepAnswer),
+    /// Nothing that was issued with a lifetime is left to be expired up to a time.
+    MarkSwept(Mark),
     EndJob {
         id: JobId,
         state: JobState,
@@ -83,6 +86,7 @@ impl Work {
                 Command::ImportSeed(_) => crate::writer::BATCH_ROWS_MAX,
                 // Alone in its batch: what keeps it from being done is looked for once.
                 Command::DeleteAccount(_) | Command::DeleteDevice(_) => BATCH_ROWS_MAX,
+                Command::Expire(bundles) => bundles.len(),
                 Command::UpdateAccount(update) => 1 + update.user_ids.as_ref().map_or(0, Vec::len),
                 Command::UpdateMeasurement(_) => INTERVAL_BUNDLES,
                 Command::DeleteMeasurement(_)

@@ -509,7 +509,8 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         | Command::Issue(_)
         | Command::CreateBundle(_)
         | Command::ImportSeed(_)
-        | Command::EndOrder(_) => None,
+        | Command::EndOrder(_)
+        | Command::Expire(_) => None,
     }
 }
 
@@ -562,6 +563,7 @@ fn beside_ledger(tx: &mut Connection, ledger: &mut Ledger, beside: &Beside) -> s
     match beside {
         Beside::OpenSession(session) => store::session::insert(tx, session)?,
         Beside::KeepAnswer(_) => unreachable!("answers are kept with the records of the batch"),
+        Beside::MarkSwept(mark) => store::expiry::advance(tx, *mark)?,
         Beside::CloseSession(hash) => store::session::delete(tx, hash)?,
         Beside::ChangePassword { user, password_hash } => {
             store::user::set_password(tx, *user, password_hash)?;

@@ -6,6 +6,7 @@ mod claim;
 mod create_bundle;
 mod device;
 mod edit;
+mod expire;
 mod issue;
 mod lock;
 mod measurement;
@@ -41,8 +42,9 @@ pub use user::{RoleChange, UserUpdate};
 use crate::device::vocabulary;
 use crate::recurring_order::{OrderKind, OrderTerms};
 use crate::{
-    AccountId, Actor, Changes, DeviceId, MeasurementId, MetadataDescription, MetadataId, OrganisationDescription,
-    OrganisationId, Ratio, RecurringOrder, RecurringOrderId, Refusal, State, UserId, WattHours,
+    AccountId, Actor, BundleId, Changes, DeviceId, MeasurementId, MetadataDescription, MetadataId,
+    OrganisationDescription, OrganisationId, Ratio, RecurringOrder, RecurringOrderId, Refusal, State, UserId,
+    WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,7 @@ vocabulary! {
         ReleaseHold = 28 "release_hold", CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
         RecurringTransfer = 31 "recurring_transfer", RecurringCancel = 32 "recurring_cancel",
         EndOrder = 33 "end_recurring", ImportSeed = 34 "import_seed",
+        Expire = 35 "expire",
     }
 }
 
@@ -87,13 +90,18 @@ pub enum Command {
     SubmitReadings(SubmitReadings),
     UpdateMeasurement(MeasurementUpdate),
     DeleteMeasurement(MeasurementId),
-    ReleaseHold { measurement: MeasurementId, reason: String },
+    ReleaseHold {
+        measurement: MeasurementId,
+        reason: String,
+    },
     Issue(IssueChunk),
     CreateBundle(CreateBundle),
     Bundles(BundleAction),
     ImportSeed(ImportSeed),
     PlaceOrder(OrderTerms),
     EndOrder(RecurringOrderId),
+    /// The registry's own: those of these bundles whose time has come are Expired.
+    Expire(Vec<BundleId>),
 }
 
 impl Command {
@@ -127,6 +135,7 @@ impl Command {
                 OrderKind::Cancel => ActionKind::RecurringCancel,
             },
             Self::EndOrder(_) => ActionKind::EndOrder,
+            Self::Expire(_) => ActionKind::Expire,
             Self::Bundles(action) => match action.deed {
                 Deed::Transfer { .. } => ActionKind::Transfer,
                 Deed::Cancel { .. } => ActionKind::Cancel,
@@ -159,6 +168,8 @@ pub enum Outcome {
     Seed(SeedOutcome),
     /// The order as it is afterwards.
     Order(Box<RecurringOrder>),
+    /// How many bundles became Expired.
+    Expired(usize),
     /// Every bundle made or changed, and the energy that was acted on, without remainders.
     Bundles {
         result: Vec<BundleResult>,
@@ -218,6 +229,7 @@ pub fn decide(
         Command::ImportSeed(rows) => seed::decide(state, actor, rows, now, rules),
         Command::PlaceOrder(terms) => recurring_order::place(state, actor, terms, now),
         Command::EndOrder(id) => recurring_order::end(state, actor, *id),
+        Command::Expire(bundles) => expire::decide(state, actor, bundles, now),
     }
 }
 

@@ -66,6 +66,23 @@ pub fn expiry(end: Timestamp, years: u8) -> Option<Timestamp> {
     Some(later.timestamp())
 }
 
+/// The latest end of production whose certificates may have expired at `now`: all that have expired by then were produced at
+/// or before it. Also some that have not, around the end of February: 29 February expires before the evening of the 28th.
+/// `None` before the calendar begins.
+pub fn latest_expired(now: Timestamp, years: u8) -> Option<Timestamp> {
+    let earlier = now.to_zoned_datetime(TimeZone::UTC).checked_sub(i32::from(years).years()).ok()?;
+    let is_clamped = (earlier.month(), earlier.day()) == (2, 28);
+    let latest = if is_clamped { earlier.checked_add(1.day()).ok()? } else { earlier };
+    Some(latest.timestamp())
+}
+
+/// An end of production up to which everything has expired at `at`: all that has not was produced after it. `None` before
+/// the calendar begins.
+pub fn surely_expired(at: Timestamp, years: u8) -> Option<Timestamp> {
+    let earlier = at.to_zoned_datetime(TimeZone::UTC).checked_sub(i32::from(years).years()).ok()?;
+    Some(earlier.timestamp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +119,30 @@ mod tests {
             assert_eq!(expiry(at(end), years), Some(at(expires)), "{end} + {years}");
         }
         assert_eq!(expiry(Timestamp::MAX, 1), None);
+    }
+
+    #[test]
+    fn what_has_expired_lies_between_the_two_ends_around_leap_days_too() {
+        // Every hour of the days around the ends of February, against every other, for one to five years.
+        let hours: Vec<Timestamp> = (2023..=2034)
+            .flat_map(|year| {
+                let first = at(&format!("{year}-02-26T00:30:00Z"));
+                (0..120).map(move |hour| first + SignedDuration::from_hours(hour))
+            })
+            .collect();
+        for years in 1..=5 {
+            let ends: Vec<_> = hours.iter().map(|end| (*end, expiry(*end, years).unwrap())).collect();
+            for now in &hours {
+                let (latest, surely) = (latest_expired(*now, years).unwrap(), surely_expired(*now, years).unwrap());
+                for (end, expires_at) in &ends {
+                    let has_expired = expires_at <= now;
+                    assert!(!has_expired || *end <= latest, "{end} + {years} at {now}");
+                    assert!(has_expired || *end > surely, "{end} + {years} at {now}");
+                }
+                let apart = latest.duration_since(surely).as_hours();
+                assert!((0..=24).contains(&apart), "{now} - {years}: {apart} h");
+            }
+        }
+        assert_eq!((latest_expired(Timestamp::MIN, 1), surely_expired(Timestamp::MIN, 1)), (None, None));
     }
 }

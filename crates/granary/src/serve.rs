@@ -49,6 +49,7 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// Serves until it is told to stop, then finishes what was begun.
 pub(crate) fn serve(registry: &Registry, listener: TcpListener, controls: Controls) -> Result<Verdict, Failure> {
+    registry.start_timed().map_err(Failure::io("no thread for what is due"))?;
     let served = serve_until_told(registry, listener, controls);
     registry.close();
     tracing::info!("stopped");

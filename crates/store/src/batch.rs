@@ -111,6 +111,7 @@ impl Named {
             Command::Bundles(action) => self.add_bundles(action),
             Command::PlaceOrder(terms) => self.add_order(terms),
             Command::EndOrder(id) => self.recurring_orders.push(id.0),
+            Command::Expire(bundles) => self.bundles.extend(bundles.iter().map(|id| id.0)),
             Command::ImportSeed(rows) => self.add_seed(rows),
         }
     }
@@ -257,7 +258,8 @@ pub fn load<'c>(
             | Command::Bundles(_)
             | Command::ImportSeed(_)
             | Command::PlaceOrder(_)
-            | Command::EndOrder(_) => {}
+            | Command::EndOrder(_)
+            | Command::Expire(_) => {}
         }
     }
     Ok(state)

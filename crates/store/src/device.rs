@@ -212,3 +212,12 @@ pub fn update(tx: &mut Connection, devices: &[&Device]) -> Result<()> {
     )?;
     Ok(())
 }
+
+/// Up to `limit` ids behind `after`, in their order, of devices deleted or not.
+pub fn ids_after(connection: &mut Connection, after: i64, limit: i64) -> Result<Vec<i64>> {
+    connection.query(
+        "SELECT d.id FROM device d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
+        &[after.into(), limit.into()],
+        |r| r.get(0),
+    )
+}

@@ -11,6 +11,7 @@ pub mod batch;
 pub mod bundle;
 pub mod device;
 pub mod event;
+pub mod expiry;
 pub mod head;
 pub mod idempotency;
 pub mod job;
@@ -64,5 +65,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "idempotency",
         sqlite: include_str!("../migrations/sqlite/V6__idempotency.sql"),
         postgres: include_str!("../migrations/postgres/V6__idempotency.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "expiry",
+        sqlite: include_str!("../migrations/sqlite/V7__expiry.sql"),
+        postgres: include_str!("../migrations/postgres/V7__expiry.sql"),
     },
 ];

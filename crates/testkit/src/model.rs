@@ -9,6 +9,7 @@
 mod bundles;
 mod corrections;
 mod dice;
+mod expiry;
 mod issue;
 mod readings;
 mod register;
@@ -164,6 +165,7 @@ impl Model {
             Command::Issue(chunk) => self.issue(now, actor, chunk),
             Command::CreateBundle(statement) => self.create_bundle(now, actor, statement),
             Command::Bundles(action) => self.move_bundles(now, actor, action),
+            Command::Expire(bundles) => self.expire(now, actor, bundles),
             Command::UpdateWhitelist(update) => self.update_whitelist(actor, update),
             Command::ApproveDevice(id) => self.approve(actor, *id),
             Command::CreateUser(new) => self.create_user(actor, new),

@@ -76,6 +76,10 @@ fn simulate(engine: Engine, seed: u64, rounds: u64) {
         if dice.percent(10) {
             rehearse(&test.registry, &mut dice, &model, test.time.now());
         }
+        if dice.percent(15) {
+            let foretold = model.expire_due(test.time.now());
+            assert_eq!(test.registry.expire_due().expect("it sweeps"), foretold, "bundles expired");
+        }
         let count = if dice.percent(40) { 1 } else { 1 + dice.below(TOGETHER_MAX) };
         for verdict in play(&test.registry, &mut dice, &mut model, test.time.now(), count) {
             *(if verdict.is_refused() { &mut refused } else { &mut carried_out }) += 1;

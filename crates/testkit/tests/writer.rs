@@ -5,6 +5,8 @@
 mod connections;
 #[path = "writer/contention.rs"]
 mod contention;
+#[path = "writer/expiry.rs"]
+mod expiry;
 #[path = "writer/faults.rs"]
 mod faults;
 #[path = "writer/idempotency.rs"]

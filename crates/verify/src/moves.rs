@@ -321,6 +321,15 @@ pub(crate) fn check_expiry(audit: &mut Audit<'_>, bundle: i64, event: &Event<'_>
     }
 }
 
+/// A bundle becomes Expired at its time or later.
+pub(crate) fn check_is_over(audit: &mut Audit<'_>, bundle: i64, event: &Event<'_>, expires_at: i64) {
+    if event.recorded_at < expires_at {
+        audit.find(FindingKind::ExpiredTooEarly, Noun::Bundle, bundle, Some(event.number), || {
+            format!("bundle {bundle} became Expired at {}; it expires at {}", at(event.recorded_at), at(expires_at))
+        });
+    }
+}
+
 pub(crate) fn find_state(audit: &mut Audit<'_>, bundle: i64, number: i64, from: i64, to: i64) {
     audit.find(FindingKind::StateWrong, Noun::Bundle, bundle, Some(number), || {
         let (was, now) = (status::name(from), status::name(to));

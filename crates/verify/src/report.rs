@@ -109,6 +109,8 @@ kinds! {
     BeneficiaryChanged = 4,
     /// Transferred, cancelled, reserved, locked or unlocked when it had expired.
     ActedAfterExpiry = 4,
+    /// Became Expired before its time.
+    ExpiredTooEarly = 4,
     /// Moved by an action that is not a transfer.
     MovedByOtherAction = 5,
     /// Moved by somebody who may not act for the account.

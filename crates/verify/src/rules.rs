@@ -70,6 +70,8 @@ pub(crate) mod kind {
     pub(crate) const UPDATE_MUTABLES: i64 = 30;
     /// Rows of a demonstration registry are adopted, with their ids and in their states.
     pub(crate) const IMPORT_SEED: i64 = 34;
+    /// The registry's own, once a bundle's time has come.
+    pub(crate) const EXPIRE: i64 = 35;
 }
 
 /// Whether a bundle may go from one state to another at all. Reserved, Claimed, Expired and Cancelled never become Active.
@@ -95,6 +97,7 @@ pub(crate) fn leads(action: i64, from: i64, to: i64) -> bool {
         kind::LOCK => to == LOCKED,
         kind::UNLOCK => to == ACTIVE,
         kind::WITHDRAW => to == WITHDRAWN,
+        kind::EXPIRE => to == EXPIRED,
         // only what nobody has used
         kind::UPDATE_MEASUREMENT => to == WITHDRAWN && matches!(from, ACTIVE | LOCKED | EXPIRED),
         kind::UPDATE_MUTABLES => {
@@ -164,6 +167,8 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
         (RECURRING_ORDER, UPDATE) => action == 33,
         (ATTRIBUTES, CREATE) => issues(action),
         (BUNDLE, CREATE) if !is_child => issues(action),
+        // whole bundles only
+        (BUNDLE, UPDATE) if action == kind::EXPIRE => true,
         (BUNDLE, CREATE | UPDATE) => {
             (kind::TRANSFER..=kind::WITHDRAW).contains(&action)
                 || matches!(action, kind::UPDATE_MEASUREMENT | kind::UPDATE_MUTABLES)
@@ -235,6 +240,18 @@ mod tests {
             }
         }
         assert!(!leads(kind::UPDATE_MUTABLES, status::ACTIVE, status::CLAIMED));
+    }
+
+    #[test]
+    fn only_the_registry_itself_makes_bundles_expired_and_makes_nothing_else_of_them() {
+        for action in 0..64 {
+            assert_eq!(leads(action, status::ACTIVE, status::EXPIRED), action == kind::EXPIRE, "{action}");
+        }
+        assert_eq!(roles_for(kind::EXPIRE), 0);
+        assert!(!makes(kind::EXPIRE, entity::BUNDLE, CREATE, true));
+        for (from, may) in [(status::ACTIVE, true), (status::LOCKED, true), (status::RESERVED, false)] {
+            assert_eq!(may_follow(from, status::EXPIRED), may, "{}", status::name(from));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod account;
 mod bundles;
 mod create_bundle;
 mod device;
+mod expire;
 mod issue;
 mod measurement;
 mod organisation;

@@ -201,7 +201,7 @@ impl Model {
         self.accounts.get(&account).expect("the source is an account").clone()
     }
 
-    fn rewrite(&mut self, bundle: &Held, first: u64, last: u64, certificate: &Certificate) {
+    pub(super) fn rewrite(&mut self, bundle: &Held, first: u64, last: u64, certificate: &Certificate) {
         let device = self.devices.get_mut(&bundle.device).expect("certificates have a device");
         for number in first..=last {
             device.certificates[place(number)] = certificate.clone();

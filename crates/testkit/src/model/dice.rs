@@ -55,7 +55,8 @@ impl Dice {
             40..=43 => self.statement(model, now),
             44..=51 => self.reading_correction(model),
             52..=54 => (self.anybody(model), Command::DeleteMeasurement(self.measurement(model, false))),
-            55..=57 => self.release(model),
+            55..=56 => self.release(model),
+            57 => self.expiry(model),
             _ => self.bundles(model, now),
         }
     }
@@ -64,7 +65,9 @@ impl Dice {
     pub fn tick(&mut self, model: &Model, now: Timestamp) -> Timestamp {
         match self.below(100) {
             0..=59 => now,
-            60..=92 => now + SignedDuration::from_mins(30 * (1 + self.below(8))),
+            60..=91 => now + SignedDuration::from_mins(30 * (1 + self.below(8))),
+            // the registry was off
+            92 => now + SignedDuration::from_hours(24 * self.below(40)),
             93..=95 => now - SignedDuration::from_mins(30),
             _ => {
                 let mut expiries: Vec<_> = model.births.iter().map(|birth| birth.expires_at).collect();
@@ -73,6 +76,14 @@ impl Dice {
                 self.pick(&expiries).map_or(now, |expiry| *expiry - early)
             }
         }
+    }
+
+    /// Of some bundles, due or not, and mostly as the registry does it.
+    fn expiry(&mut self, model: &Model) -> (Actor, Command) {
+        let last = model.next_bundle().0;
+        let bundles = (0..self.below(20)).map(|_| BundleId(1 + self.below(last))).collect();
+        let actor = if self.percent(90) { Actor::Operator } else { self.anybody(model) };
+        (actor, Command::Expire(bundles))
     }
 
     // ── Readings and issue ──────────────────────────────────────────────────

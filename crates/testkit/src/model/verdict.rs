@@ -33,6 +33,7 @@ pub enum Verdict {
         range: CertificateRange,
         is_expired: bool,
     },
+    Expired(usize),
     Bundles {
         result: Vec<BundleResult>,
         total: WattHours,
@@ -77,6 +78,7 @@ impl Verdict {
                 is_expired: created.bundle.status == BundleStatus::Expired,
             },
             Outcome::Bundles { result, total } => Self::Bundles { result, total },
+            Outcome::Expired(count) => Self::Expired(count),
             Outcome::User(_)
             | Outcome::Organisation(_)
             | Outcome::Account(_)

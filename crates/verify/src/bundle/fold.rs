@@ -4,7 +4,7 @@
 
 use super::{Row, note_hole};
 use crate::decode::{Fault, Fields};
-use crate::moves::{check_expiry, differs, find_state, tag};
+use crate::moves::{check_expiry, check_is_over, differs, find_state, tag};
 use crate::report::{Audit, FindingKind, Noun, at, hex, shown};
 use crate::rows::Event;
 use crate::rules::{CREATE, kind, moves_from, needs_unexpired, status};
@@ -220,8 +220,12 @@ impl Fold {
             let (action, from, to) = (event.action_id, was_status, self.status);
             odd_moves.push(OddMove { bundle: id, event: number, action, from, to });
         }
+        let expires_at = self.fixed.get(EXPIRES_AT).copied().flatten().unwrap_or(0);
         if needs_unexpired(was_status, self.status, is_moved) {
-            check_expiry(audit, id, event, self.fixed.get(EXPIRES_AT).copied().flatten().unwrap_or(0));
+            check_expiry(audit, id, event, expires_at);
+        }
+        if was_status != self.status && self.status == status::EXPIRED {
+            check_is_over(audit, id, event, expires_at);
         }
         self.change_cancellation(audit, event, before, after)
     }

@@ -6,6 +6,7 @@
 mod clean;
 mod corrections;
 mod damaged;
+mod expiry;
 mod forged;
 mod ledger;
 mod orders;
