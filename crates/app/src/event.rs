@@ -4,6 +4,7 @@
 //! theirs, or of an action that is their business; what those say of other accounts is closed ([`FieldView::value`] is
 //! `None`). Readings are the exception: one event states those of many devices, so only who may read everything sees it.
 
+use crate::lineage::is_readable;
 use crate::sight::{Deed, Sight};
 use crate::{Caller, Error, Registry};
 use domain::event::decode::{self, Field, FieldValue};
@@ -13,18 +14,34 @@ use domain::{AccountId, ActionId, ActionKind, BundleId, DeviceId, EventNumber, R
 use jiff::Timestamp;
 use std::collections::HashSet;
 use store::Connection;
-use store::event::{Filter, LoggedEvent};
+use store::event::{Filter, LoggedEvent, Looked};
 
 /// Bytes of attributes on one page, as they are stored; a page ends before it exceeds them.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Which events to read. Who may not read everything names an entity or an action.
+/// Events of an actor that are looked at for one page, where only some of them are wanted.
+const ACTED_EVENTS_MAX: i64 = 10_000;
+/// The most bundles that may have held one certificate, each split off the one before, for its events to be told together.
+const CERTIFICATE_BUNDLES_MAX: usize = 10_000;
+
+/// A certificate by its number within its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateNumber {
+    pub device: DeviceId,
+    pub number: u64,
+}
+
+/// Which events to read. Who may not read everything names an entity, an action or a certificate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EventQuery {
     pub after: Option<EventNumber>,
     pub entity: Option<Entity>,
     pub entity_id: Option<i64>,
     pub action: Option<ActionId>,
+    /// The events of actions of this user, or of the operator (0).
+    pub actor: Option<i64>,
+    /// The events of every bundle that ever held this certificate. Not together with an entity or an action.
+    pub certificate: Option<CertificateNumber>,
 }
 
 /// An event as the caller may see it.
@@ -70,8 +87,9 @@ impl Registry {
     /// The events of `query`, at most `limit`. Blocks.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an entity or an action that is not the caller's business; [`Refusal::Forbidden`] for who
-    /// may not read everything and names neither.
+    /// [`Error::NotFound`] for an entity, an action, a certificate or an actor that is not the caller's business;
+    /// [`Refusal::Forbidden`] for who may not read everything and names none of the first three; [`Error::BadQuery`] for a
+    /// certificate that too many bundles have held.
     pub fn events(
         &self,
         caller: &Caller,
@@ -111,20 +129,24 @@ impl Registry {
     }
 }
 
-/// What was read: each event with whether it is the caller's business, and whether there is more.
-type Found = (Vec<(LoggedEvent, bool)>, bool);
+/// What was read: each event with whether it is the caller's business.
+struct Found {
+    events: Vec<(LoggedEvent, bool)>,
+    /// Up to where nothing else is to be found.
+    through: Option<EventNumber>,
+    has_more: bool,
+}
 
-fn page(sight: &Sight, (found, has_more): Found, after: Option<EventNumber>) -> Result<EventPage, Error> {
-    let through = found.last().map(|(logged, _)| logged.event.number).or(after);
-    let theirs = found.into_iter().filter(|(_, is_theirs)| *is_theirs);
+fn page(sight: &Sight, found: Found, after: Option<EventNumber>) -> Result<EventPage, Error> {
+    let Found { events, through, has_more } = found;
+    let through = through.or(after);
+    let theirs = events.into_iter().filter(|(_, is_theirs)| *is_theirs);
     let events = theirs.map(|(logged, _)| view(sight, &logged)).collect::<Result<_, _>>()?;
     Ok(EventPage { events, through, has_more })
 }
 
 fn read(tx: &mut Connection, sight: &Sight, filter: &Filter, limit: usize) -> store::Result<Found> {
-    let mut found = store::event::find(tx, filter, i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX))?;
-    let mut has_more = found.len() > limit;
-    found.truncate(limit);
+    let Looked { events: mut found, mut through, mut has_more } = look(tx, filter, limit)?;
     let mut bytes = 0;
     let fitting = found.iter().take_while(|logged| {
         let is_first = bytes == 0;
@@ -132,15 +154,45 @@ fn read(tx: &mut Connection, sight: &Sight, filter: &Filter, limit: usize) -> st
         is_first || bytes <= PAGE_BYTES_MAX
     });
     let fitting = fitting.count();
-    has_more |= fitting < found.len();
-    found.truncate(fitting);
+    if fitting < found.len() {
+        found.truncate(fitting);
+        has_more = true;
+        through = found.last().map(|logged| logged.event.number);
+    }
     let theirs = theirs(tx, sight, &found)?;
-    Ok((found.into_iter().zip(theirs).collect(), has_more))
+    Ok(Found { events: found.into_iter().zip(theirs).collect(), through, has_more })
+}
+
+fn look(tx: &mut Connection, filter: &Filter, limit: usize) -> store::Result<Looked> {
+    let is_narrow = filter.until.is_some() || filter.entity_id.is_some() || filter.bundles.is_some();
+    let one_more = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+    if let Some(actor) = filter.actor.filter(|_| !is_narrow) {
+        let most = if filter.entity.is_some() { ACTED_EVENTS_MAX.max(one_more) } else { one_more };
+        return store::event::by_actor(tx, actor, filter, most, limit);
+    }
+    let mut events = store::event::find(tx, filter, one_more)?;
+    let has_more = events.len() > limit;
+    events.truncate(limit);
+    let through = events.last().map(|logged| logged.event.number);
+    Ok(Looked { events, through, has_more })
 }
 
 /// The filter of a query, if the caller may ask it.
 fn permit(tx: &mut Connection, sight: &Sight, query: &EventQuery) -> store::Result<Result<Filter, Error>> {
-    let mut filter = Filter { after: query.after, until: None, entity: query.entity, entity_id: query.entity_id };
+    let mut filter = Filter {
+        after: query.after,
+        entity: query.entity,
+        entity_id: query.entity_id,
+        actor: query.actor,
+        ..Filter::default()
+    };
+    // By whom something was done is told of those only whom the caller may know.
+    if let Some(id) = query.actor.filter(|id| !sight.user(*id)) {
+        return Ok(Err(Error::NotFound { what: "User", id }));
+    }
+    if let Some(certificate) = query.certificate {
+        return Ok(bundles_of(tx, sight, certificate)?.map(|bundles| Filter { bundles: Some(bundles), ..filter }));
+    }
     if let Some(id) = query.action {
         let action = store::action::by_id(tx, id)?.filter(|action| {
             sight.action(Deed { actor: action.actor, account: action.account_id, other: action.other_account_id })
@@ -156,11 +208,35 @@ fn permit(tx: &mut Connection, sight: &Sight, query: &EventQuery) -> store::Resu
     }
     let (Some(entity), Some(id)) = (query.entity, query.entity_id) else {
         let needs = "the right to read everything, or the entity_name and entity_id of something of one's own accounts, \
-                     or an action_id";
+                     an action_id, or the device_id and certificate_id of a certificate";
         return Ok(Err(Refusal::Forbidden { needs: needs.to_owned() }.into()));
     };
     let is_theirs = readable(tx, sight, entity, &[id])?.contains(&id);
     Ok(if is_theirs { Ok(filter) } else { Err(Error::NotFound { what: entity.name(), id }) })
+}
+
+/// Every bundle that ever held a certificate: the one that does, and those that it was split from.
+fn bundles_of(
+    tx: &mut Connection,
+    sight: &Sight,
+    certificate: CertificateNumber,
+) -> store::Result<Result<Vec<i64>, Error>> {
+    let CertificateNumber { device, number } = certificate;
+    let holding = store::bundle::holding(tx, device, number)?.filter(|bundle| is_readable(sight, bundle));
+    let Some(holding) = holding else {
+        return Ok(Err(Error::NotFound { what: "Certificate", id: i64::try_from(number).unwrap_or(i64::MAX) }));
+    };
+    let most = i64::try_from(CERTIFICATE_BUNDLES_MAX + 1).unwrap_or(i64::MAX);
+    let line = store::bundle::line(tx, holding.id, most)?;
+    if line.len() > CERTIFICATE_BUNDLES_MAX {
+        let detail = format!(
+            "More than {CERTIFICATE_BUNDLES_MAX} bundles held this certificate, one after the other. Read the events of \
+             bundle {} and of those that it was split from.",
+            holding.id
+        );
+        return Ok(Err(Error::BadQuery(detail)));
+    }
+    Ok(Ok(line.into_iter().map(|bundle| bundle.id.0).collect()))
 }
 
 /// Of each event, whether it is the caller's business.

@@ -23,8 +23,10 @@ mod issue;
 mod job;
 mod lineage;
 mod listing;
+mod live_check;
 mod measure;
 mod measurement;
+mod names;
 mod organisation;
 mod page;
 mod production;
@@ -51,7 +53,7 @@ pub use certificate::{
 pub use clock::Clock;
 pub use device::{DeviceFilter, FleetShare};
 pub use error::Error;
-pub use event::{EventPage, EventQuery, EventView, FieldView};
+pub use event::{CertificateNumber, EventPage, EventQuery, EventView, FieldView};
 pub use export::{BundleExport, ExportError, write_bundles};
 pub use holding::{EXPIRING_DAYS, Holdings};
 pub use idempotency::{Entered, KEPT_ANSWER_BYTES_MAX, KEPT_FOR, KEY_CHARS_MAX, Kept, KeptAnswer, RequestHash, Ticket};
@@ -60,11 +62,13 @@ pub use issue::{ISSUE_DRY_RUN_READINGS_MAX, IssueRequest};
 pub use job::{JobQuery, JobView, Progress, RefusedReading};
 pub use lineage::{Held, LINEAGE_BUNDLES_MAX, LINEAGE_EVENTS_MAX, Lineage, LineageBundle, Relation};
 pub use listing::{BundleList, BundleListing, BundleSum, LISTING_LOOKS_MAX};
+pub use live_check::{LiveCheck, LiveLine};
 pub use measure::{Histogram, Measured};
 pub use measurement::{
     Coverage, CoveredHour, MeasurementPage, MeasurementQuery, MeasurementView, REJECTED_LISTED_MAX, ReadingsReport,
     RejectedRow,
 };
+pub use names::{Nameless, Names};
 pub use page::{Page, Paging};
 pub use production::{PRODUCTION_DEVICES_MAX, Production, ProductionMonth};
 pub use register::{AccountView, DeviceView, MetadataView, UserView};

@@ -37,10 +37,13 @@ pub(crate) fn run(settings: &Settings, arguments: &cli::Verify) -> Result<Verdic
 pub(crate) fn check_of(settings: &app::Settings) -> ui::Check {
     let database = settings.database.clone();
     let options = Options { capacity_margin: fraction_of(settings.rules.capacity_margin) };
-    Arc::new(move || {
+    Arc::new(move |told| {
         let mut connection =
             db::Connection::open_as(&database, db::OpenMode::LongReader).map_err(|error| told_of(&error))?;
-        let report = ::verify::run(&mut connection, &options, |_| ()).map_err(|error| told_of(&error))?;
+        let step = |at: ::verify::Progress| {
+            told(ui::CheckStep { what: name_of(at.phase).0, done: at.done, total: at.total });
+        };
+        let report = ::verify::run(&mut connection, &options, step).map_err(|error| told_of(&error))?;
         serde_json::to_value(&report).map_err(|error| error.to_string())
     })
 }

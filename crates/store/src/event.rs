@@ -46,13 +46,27 @@ pub struct LoggedEvent {
 }
 
 /// Which events to find. An absent filter filters nothing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub after: Option<EventNumber>,
     /// The last one, included.
     pub until: Option<EventNumber>,
     pub entity: Option<Entity>,
     pub entity_id: Option<i64>,
+    /// Of any of these bundles.
+    pub bundles: Option<Vec<i64>>,
+    /// The user's id; 0 for the operator. For what is narrowed down already; else [`by_actor`].
+    pub actor: Option<i64>,
+}
+
+/// What a look along the log has found.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    pub events: Vec<LoggedEvent>,
+    /// Nothing else is to be found up to here.
+    pub through: Option<EventNumber>,
+    /// Whether there may be more behind that.
+    pub has_more: bool,
 }
 
 macro_rules! columns {
@@ -94,14 +108,85 @@ pub fn find(connection: &mut Connection, filter: &Filter, limit: i64) -> Result<
     let entity = filter.entity.map(Entity::code);
     // Nearly all events are of bundles: the log is then read along, and the sign keeps the index of entities out of it.
     let is_common = filter.entity == Some(Entity::Bundle) && filter.entity_id.is_none();
-    let select = Select::new(concat!("SELECT ", columns!(), " FROM event e JOIN action a ON a.id = e.action_id"))
-        .and("e.number > ?", filter.after.map(|number| number.0))
-        .and("e.number <= ?", filter.until.map(|number| number.0))
-        .and("e.entity = ?", entity.filter(|_| !is_common))
-        .and("+e.entity = ?", entity.filter(|_| is_common))
-        .and("e.entity_id = ?", filter.entity_id)
-        .tail("ORDER BY e.number LIMIT ?", limit);
+    let after = filter.after.map(|number| number.0);
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM event e JOIN action a ON a.id = e.action_id"));
+    let Some(bundles) = filter.bundles.as_deref() else {
+        let select = select
+            .and("e.number > ?", after)
+            .and("e.number <= ?", filter.until.map(|number| number.0))
+            .and("e.entity = ?", entity.filter(|_| !is_common))
+            .and("+e.entity = ?", entity.filter(|_| is_common))
+            .and("e.entity_id = ?", filter.entity_id)
+            .and("+a.actor = ?", filter.actor)
+            .tail("ORDER BY e.number LIMIT ?", limit);
+        return connection.select(&select, event_of);
+    };
+    // By the index of entities, whatever the order: the sign keeps the log from being read along.
+    let select = select
+        .and("e.entity = ?", Some(Entity::Bundle.code()))
+        .and("e.entity_id IN rarray(?)", Some(bundles))
+        .and("+e.number > ?", after)
+        .and("+a.actor = ?", filter.actor)
+        .tail("ORDER BY +e.number LIMIT ?", limit);
     connection.select(&select, event_of)
+}
+
+/// The events of what `actor` did behind `filter.after`, of its entity if it names one, in order: at most `limit`, of at
+/// most `most` that are looked at. Each action knows its events, so the log is not read along.
+pub fn by_actor(connection: &mut Connection, actor: i64, filter: &Filter, most: i64, limit: usize) -> Result<Looked> {
+    let from = filter.after.map_or(0, |number| number.0) + 1;
+    let begins: Option<i64> =
+        connection.query_optional("SELECT action_id FROM event WHERE number = $1", &[from.into()], |r| r.get(0))?;
+    let Some(begins) = begins else { return Ok(Looked { through: filter.after, ..Looked::default() }) };
+    let actions: Vec<(i64, i64)> = connection.query(
+        "SELECT a.first_event, a.last_event FROM action a WHERE a.actor = $1 AND a.id >= $2 ORDER BY a.id LIMIT $3",
+        &[actor.into(), begins.into(), ACTIONS_LOOKED_AT_MAX.into()],
+        |r| Ok((r.get(0)?, r.get(1)?)),
+    )?;
+    let mut has_more = i64::try_from(actions.len()).is_ok_and(|found| found == ACTIONS_LOOKED_AT_MAX);
+    let (mut stretches, mut left) = (Vec::new(), most);
+    for (first, last) in actions {
+        let first = first.max(from);
+        if left == 0 {
+            has_more = true;
+            break;
+        }
+        let end = last.min(first + left - 1);
+        has_more |= end < last;
+        left -= end - first + 1;
+        stretches.push((first, end));
+    }
+    let through = stretches.last().map(|(_, end)| EventNumber(*end)).or(filter.after);
+    let mut numbers = numbers_of(connection, &stretches, filter)?;
+    has_more |= numbers.len() > limit;
+    let is_cut = numbers.len() > limit;
+    numbers.truncate(limit);
+    let through = if is_cut { numbers.last().copied().map(EventNumber) } else { through };
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM event e JOIN action a ON a.id = e.action_id"))
+        .and("e.number IN rarray(?)", Some(numbers.as_slice()))
+        .tail("ORDER BY e.number", ());
+    let events = connection.select(&select, event_of)?;
+    Ok(Looked { events, through, has_more })
+}
+
+/// Actions of one actor that one look takes in.
+const ACTIONS_LOOKED_AT_MAX: i64 = 1_000;
+
+/// The numbers of the events in these stretches that are about the entity of `filter`, ascending.
+fn numbers_of(connection: &mut Connection, stretches: &[(i64, i64)], filter: &Filter) -> Result<Vec<i64>> {
+    let Some(entity) = filter.entity else {
+        return Ok(stretches.iter().flat_map(|(first, last)| *first..=*last).collect());
+    };
+    let mut numbers = connection.query_values(
+        "SELECT e.number FROM ROWS AS v JOIN event e ON e.number BETWEEN v.column1 AND v.column2 WHERE +e.entity = $1",
+        ["BIGINT", "BIGINT"],
+        stretches,
+        |(first, last)| [(*first).into(), (*last).into()],
+        &[entity.code().into()],
+        |r| r.get::<i64>(0),
+    )?;
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// The events of these bundles in the order of their numbers, up to `until`, at most `limit`.

@@ -49,6 +49,24 @@ fn head_of(row: &Row<'_>) -> Result<Head> {
     })
 }
 
+/// The last ids that rows have; 0 where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastIds {
+    pub event: i64,
+    pub action: i64,
+    pub bundle: i64,
+}
+
+/// What the tables themselves end at: what the head says, if all is well.
+pub fn last_ids(connection: &mut Connection) -> Result<LastIds> {
+    connection.query_one(
+        "SELECT COALESCE((SELECT MAX(e.number) FROM event e), 0), COALESCE((SELECT MAX(a.id) FROM action a), 0), \
+         COALESCE((SELECT MAX(b.id) FROM bundle b), 0)",
+        &[],
+        |r| Ok(LastIds { event: r.get(0)?, action: r.get(1)?, bundle: r.get(2)? }),
+    )
+}
+
 /// The head, locked until the transaction ends: every writer begins with it.
 pub fn lock(tx: &mut Connection) -> Result<Head> {
     tx.query_locking(SELECT, &[], head_of)

@@ -72,4 +72,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/V7__expiry.sql"),
         postgres: include_str!("../migrations/postgres/V7__expiry.sql"),
     },
+    Migration {
+        version: 8,
+        name: "event_search",
+        sqlite: include_str!("../migrations/sqlite/V8__event_search.sql"),
+        postgres: include_str!("../migrations/postgres/V8__event_search.sql"),
+    },
 ];

@@ -23,7 +23,7 @@ use axum::middleware::from_fn_with_state;
 use failure::Failure;
 use web::Inside;
 
-pub use check::Check;
+pub use check::{Check, CheckStep};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -31,6 +31,7 @@ pub(crate) struct Ui {
     registry: Registry,
     api: Inside,
     checks: check::Checks,
+    watch: check::Watch,
 }
 
 impl Ui {
@@ -51,7 +52,7 @@ impl Ui {
 
 /// All screens, under `/ui`.
 pub fn screens(registry: Registry, api: Inside, check: Check) -> Router {
-    let ui = Ui { registry, api, checks: check::Checks::of(check) };
+    let ui = Ui { registry, api, checks: check::Checks::of(check), watch: check::Watch::default() };
     let pages = screen::routes()
         .fallback(async || Failure::NoSuchPage)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)

@@ -1,5 +1,6 @@
 //! Every limit of the screens, with its name.
 
+use jiff::SignedDuration;
 use std::time::Duration;
 
 /// Bytes of a form. The largest names as many bundles as one action takes.
@@ -51,10 +52,14 @@ pub(crate) const ACTIONS_PER_PAGE: usize = 50;
 /// Devices and years that a plot offers.
 pub(crate) const DEVICES_OFFERED_MAX: usize = 200;
 pub(crate) const YEARS_OFFERED_MAX: usize = 50;
-/// Users, and accounts, of the administration on one page.
+/// Rows of the administration on one page, and what one of its cells names.
 pub(crate) const ADMIN_ROWS_PER_PAGE: usize = 100;
+pub(crate) const CALLED_IN_A_CELL_MAX: usize = 3;
 /// Events on one page of the log, and what one page shows of a list in one of them.
 pub(crate) const EVENTS_PER_PAGE: usize = 50;
 pub(crate) const EVENT_LIST_MAX: usize = 5;
 /// What a check of the ledger found, on one page.
 pub(crate) const FINDINGS_SHOWN_MAX: usize = 100;
+/// How long a look at the end of the ledger is good whatever happens, and how long if nothing does.
+pub(crate) const LIVE_CHECK_REST: SignedDuration = SignedDuration::from_secs(5);
+pub(crate) const LIVE_CHECK_AGE_MAX: SignedDuration = SignedDuration::from_secs(60);

@@ -86,6 +86,11 @@
     zone.querySelector('input[type="file"]').files = event.dataTransfer.files;
   });
 
+  // What is asked for again and again rests while nobody sees it.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.target.closest("[data-while-visible]")) event.preventDefault();
+  });
+
   document.addEventListener("DOMContentLoaded", () => prepare(document));
   document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
 })();

@@ -67,7 +67,7 @@ pub(super) fn of_actions(tx: &mut Connection, actions: &[&ActionRow]) -> store::
 }
 
 /// Where a bundle was and in which state, once the event `until` had happened.
-fn fold(history: &[BundleEvent], until: EventNumber) -> store::Result<(AccountId, BundleStatus)> {
+pub(crate) fn fold(history: &[BundleEvent], until: EventNumber) -> store::Result<(AccountId, BundleStatus)> {
     let (mut account, mut status) = (None, None);
     for event in history.iter().take_while(|event| event.number <= until) {
         let fields = decode::fields(Entity::Bundle, &event.after).map_err(|_| Error::NoRow)?;

@@ -1,11 +1,11 @@
-//! Audit: the sealed log, decoded, as it is read in order; what of an entity or an action is in it.
+//! Audit: the sealed log, decoded, as it is read in order; what of an entity, an action, an actor or a certificate is in it.
 //!
 //! Without a filter the newest page comes first: numbers have no gaps, so it is known where a page begins.
 
 mod invariants;
 
 use super::action::title;
-use super::names;
+use super::names::{Called, Directory};
 use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Fields, Parameters};
@@ -13,7 +13,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::{EVENT_LIST_MAX, EVENTS_PER_PAGE};
 use crate::visitor::Visitor;
-use app::{Caller, Error, EventPage, EventQuery, EventView, FieldView, Registry};
+use app::{CertificateNumber, Error, EventPage, EventQuery, EventView, FieldView, Nameless};
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -21,9 +21,8 @@ use axum::response::Response;
 use axum::routing::get;
 use domain::event::decode::{FieldValue, ReadingField};
 use domain::event::{Entity, EventType};
-use domain::{ActionId, Capability, EventNumber, Role};
+use domain::{ActionId, Capability, DeviceId, EventNumber, Role};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 
 const AUDIT: &str = "/ui/audit";
@@ -33,6 +32,7 @@ pub(super) fn routes() -> Router<Ui> {
         .route("/audit", get(log))
         .route("/audit/invariants", get(invariants::invariants).post(invariants::begin))
         .route("/audit/invariants/progress", get(invariants::progress))
+        .route("/audit/invariants/live", get(invariants::live))
 }
 
 #[derive(Template)]
@@ -46,6 +46,8 @@ struct Page {
     rows: Vec<Row>,
     /// The numbers of the first and the last event that are shown.
     span: Option<(i64, i64)>,
+    /// Of a certificate, from its first event on: who held it since when.
+    holders: Vec<Holder>,
     earlier: Option<String>,
     later: Option<String>,
 }
@@ -54,14 +56,22 @@ struct Row {
     number: i64,
     at: Markup,
     entity: &'static str,
-    entity_id: i64,
-    to: Option<String>,
+    /// Its name, or its number alone.
+    called: Called,
     happened: &'static str,
     changes: Vec<Change>,
     action: Option<i64>,
     kind: String,
-    who: String,
+    who: Called,
     leaf: String,
+}
+
+/// Where a certificate was from an event on.
+struct Holder {
+    since: Markup,
+    event: i64,
+    bundle: i64,
+    account: Called,
 }
 
 /// A field of an event: what it was and what it is.
@@ -69,11 +79,25 @@ struct Change {
     name: String,
     before: Option<String>,
     after: Option<String>,
+    /// What the numbers before and after are called, where they are of something with a name.
+    was: Vec<Called>,
+    is: Vec<Called>,
 }
 
 impl Page {
     fn value(&self, name: &str) -> &str {
         self.given.get(name).unwrap_or_default()
+    }
+
+    #[expect(clippy::unused_self, reason = "templates reach functions through values")]
+    fn label(&self, name: &str) -> &'static str {
+        match name {
+            "id" => "Its number",
+            "action" => "Action",
+            "actor" => "By user",
+            "device" => "Device",
+            _ => "Its certificate",
+        }
     }
 
     fn fault(&self, name: &str) -> Option<&'static str> {
@@ -89,27 +113,33 @@ fn needs_reader(visitor: &Visitor) -> Result<(), Failure> {
 async fn log(State(ui): State<Ui>, visitor: Visitor, Parameters(given): Parameters) -> Result<Response, Failure> {
     needs_reader(&visitor)?;
     let (mut query, faults) = query(&given);
-    let is_filtered = query.entity.is_some() || query.entity_id.is_some() || query.action.is_some();
+    let is_filtered = query.entity.is_some()
+        || query.entity_id.is_some()
+        || query.action.is_some()
+        || query.actor.is_some()
+        || query.certificate.is_some();
+    let tells_holders = query.certificate.is_some() && query.actor.is_none() && query.after.is_none();
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
-    let (page, people, after) = ui
+    let (page, directory, after) = ui
         .blocking(move |registry| {
             if !is_filtered && query.after.is_none() {
                 let last = registry.health()?.event_number;
                 query.after = Some(EventNumber((last.0 - per_page()).max(0)));
             }
             let page = match registry.events(&caller, &query, EVENTS_PER_PAGE, fresh) {
-                // An action that is not there has no events.
+                // What is not there has no events.
                 Err(Error::NotFound { .. }) => EventPage { events: Vec::new(), through: None, has_more: false },
                 found => found?,
             };
-            let people = people(registry, &caller, &page.events, fresh)?;
-            Ok((page, people, query.after))
+            let directory = Directory::of(registry, &caller, &nameless(&page.events), fresh)?;
+            Ok((page, directory, query.after))
         })
         .await?;
     let address = |after: i64| format!("{AUDIT}?{}", given.with("after", Some(&after.to_string())));
     let later = page.through.filter(|_| page.has_more).map(|number| address(number.0));
     let earlier = after.filter(|after| !is_filtered && after.0 > 0).map(|after| address((after.0 - per_page()).max(0)));
-    let rows: Vec<Row> = page.events.iter().map(|event| Row::of(event, &people)).collect();
+    let rows: Vec<Row> = page.events.iter().map(|event| Row::of(event, &directory)).collect();
+    let holders = if tells_holders { holders(&page.events, &directory) } else { Vec::new() };
     show(&Page {
         frame: Frame::of(&visitor, "Audit", AUDIT),
         entities: Entity::ALL.iter().map(|entity| (entity.name(), entity_word(*entity))).collect(),
@@ -117,6 +147,7 @@ async fn log(State(ui): State<Ui>, visitor: Visitor, Parameters(given): Paramete
         given,
         faults,
         is_filtered,
+        holders,
         rows,
         earlier,
         later,
@@ -138,30 +169,141 @@ fn query(given: &Fields) -> (EventQuery, Vec<(&'static str, &'static str)>) {
         found
     };
     let (entity_id, action) = (number("id"), number("action").map(ActionId));
+    let (device, certificate) = (number("device").map(DeviceId), number("certificate"));
+    let is_operator = given.get("actor").is_some_and(|actor| actor == "0" || actor.eq_ignore_ascii_case("operator"));
+    let actor = if is_operator { Some(0) } else { number("actor") };
     let entity = given.get("entity").and_then(|name| Entity::ALL.iter().find(|entity| entity.name() == name)).copied();
     let after = given.number("after").filter(|after| *after >= 0).map(EventNumber);
+    let certificate = match (device, certificate.and_then(|number| u64::try_from(number).ok())) {
+        (Some(device), Some(number)) => Some(CertificateNumber { device, number }),
+        (Some(_), None) => {
+            faults.push(("certificate", "Say which of the device"));
+            None
+        }
+        (None, Some(_)) => {
+            faults.push(("device", "Say of which device the certificate is"));
+            None
+        }
+        (None, None) => None,
+    };
+    let has_more = entity.is_some() || entity_id.is_some() || action.is_some();
+    if certificate.is_some() && has_more {
+        faults.push(("certificate", "It is looked for alone: what else is asked for, but by whom, is not used"));
+        return (EventQuery { after, actor, certificate, ..EventQuery::default() }, faults);
+    }
+    let query = EventQuery { after, entity, entity_id, action, actor, certificate };
     // A number alone would be looked for in the whole log.
     if entity_id.is_some() && entity.is_none() {
         faults.push(("id", "Say what it is the number of"));
-        return (EventQuery { after, entity, entity_id: None, action }, faults);
+        return (EventQuery { entity_id: None, ..query }, faults);
     }
-    (EventQuery { after, entity, entity_id, action }, faults)
+    (query, faults)
 }
 
-/// The names of who did something.
-fn people(
-    registry: &Registry,
-    caller: &Caller,
-    events: &[EventView],
-    fresh: Option<EventNumber>,
-) -> Result<BTreeMap<Option<i64>, String>, Error> {
-    let mut people = BTreeMap::new();
+/// What a field says the number of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Account,
+    User,
+    Device,
+    Organisation,
+}
+
+/// By the names of the log's fields.
+fn noun_of(field: &str) -> Option<Of> {
+    match field {
+        "account_id" | "account_ids" | "beneficiary_account_id" | "source_id" | "target_id" | "account_whitelist" => {
+            Some(Of::Account)
+        }
+        "user_id" => Some(Of::User),
+        "device_id" => Some(Of::Device),
+        "organisation_id" => Some(Of::Organisation),
+        _ => None,
+    }
+}
+
+/// Everything on the page that may have a name.
+fn nameless(events: &[EventView]) -> Nameless {
+    let mut wanted = Nameless::default();
     for event in events {
-        if let Entry::Vacant(place) = people.entry(event.actor) {
-            place.insert(names::user(registry, caller, event.actor, fresh)?);
+        wanted.users.extend(event.actor);
+        let of = match event.entity {
+            Entity::User => Some(Of::User),
+            Entity::Account => Some(Of::Account),
+            Entity::Device => Some(Of::Device),
+            Entity::Organisation => Some(Of::Organisation),
+            Entity::Measurement | Entity::Bundle | Entity::Metadata | Entity::Attributes | Entity::RecurringOrder => {
+                None
+            }
+        };
+        let numbers = event.before.iter().chain(&event.after).flat_map(numbers_in);
+        for (of, id) in numbers.chain(of.map(|of| (of, event.entity_id))) {
+            let ids = match of {
+                Of::Account => &mut wanted.accounts,
+                Of::User => &mut wanted.users,
+                Of::Device => &mut wanted.devices,
+                Of::Organisation => &mut wanted.organisations,
+            };
+            ids.insert(id);
         }
     }
-    Ok(people)
+    wanted
+}
+
+/// The numbers that a field shows, and what of.
+fn numbers_in(field: &FieldView) -> Vec<(Of, i64)> {
+    match (field.name.and_then(noun_of), field.value.as_ref()) {
+        (Some(of), Some(FieldValue::Integer(id))) => vec![(of, *id)],
+        (Some(of), Some(FieldValue::Ids(ids))) => ids.iter().take(EVENT_LIST_MAX).map(|id| (of, *id)).collect(),
+        (_, Some(FieldValue::Readings(readings))) => {
+            readings.iter().take(EVENT_LIST_MAX).map(|reading| (Of::Device, reading.device_id.0)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What the numbers of a field are called; of a long list the first, and how many more there are.
+fn called_in(field: &FieldView, directory: &Directory) -> Vec<Called> {
+    let numbers = match field.value.as_ref() {
+        Some(FieldValue::Integer(_) | FieldValue::Ids(_)) => numbers_in(field),
+        _ => Vec::new(),
+    };
+    let mut called: Vec<Called> = numbers.iter().map(|(of, id)| called_of(*of, *id, directory)).collect();
+    if let Some(FieldValue::Ids(ids)) = field.value.as_ref().filter(|_| !called.is_empty()) {
+        let more = ids.len().saturating_sub(called.len());
+        called.extend((more > 0).then(|| Called { name: format!("{more} more"), number: None, to: None }));
+    }
+    called
+}
+
+fn called_of(of: Of, id: i64, directory: &Directory) -> Called {
+    match of {
+        Of::Account => directory.account(id),
+        Of::User => directory.user(Some(id)),
+        Of::Device => directory.device(id),
+        Of::Organisation => directory.organisation(id),
+    }
+}
+
+/// Who held the certificate whose events these are, from the first on.
+fn holders(events: &[EventView], directory: &Directory) -> Vec<Holder> {
+    let mut holders: Vec<Holder> = Vec::new();
+    let mut last = None;
+    for event in events {
+        let account = event.after.iter().find_map(|field| match (field.name, field.value.as_ref()) {
+            (Some("account_id"), Some(FieldValue::Integer(id))) => Some(*id),
+            _ => None,
+        });
+        let Some(account) = account.filter(|account| last != Some(*account)) else { continue };
+        last = Some(account);
+        holders.push(Holder {
+            since: format::instant(event.recorded_at),
+            event: event.number.0,
+            bundle: event.entity_id,
+            account: directory.account(account),
+        });
+    }
+    holders
 }
 
 /// What an event is about, as people say it.
@@ -179,45 +321,43 @@ const fn entity_word(entity: Entity) -> &'static str {
     }
 }
 
-/// The page of an entity, if it has one.
-fn page_of(entity: Entity, id: i64) -> Option<String> {
+/// What an entity is called.
+fn called(entity: Entity, id: i64, directory: &Directory) -> Called {
     match entity {
-        Entity::Account => Some(format!("/ui/account/{id}")),
-        Entity::Device => Some(format!("/ui/device/{id}")),
-        Entity::Bundle => Some(format!("/ui/certificate/{id}")),
-        Entity::User
-        | Entity::Measurement
-        | Entity::Metadata
-        | Entity::Organisation
-        | Entity::Attributes
-        | Entity::RecurringOrder => None,
+        Entity::Account => directory.account(id),
+        Entity::Device => directory.device(id),
+        Entity::User => directory.user(Some(id)),
+        Entity::Organisation => directory.organisation(id),
+        Entity::Bundle => Called { name: id.to_string(), number: None, to: Some(format!("/ui/certificate/{id}")) },
+        Entity::Measurement | Entity::Metadata | Entity::Attributes | Entity::RecurringOrder => {
+            Called { name: id.to_string(), number: None, to: None }
+        }
     }
 }
 
 impl Row {
-    fn of(event: &EventView, people: &BTreeMap<Option<i64>, String>) -> Self {
+    fn of(event: &EventView, directory: &Directory) -> Self {
         Self {
             number: event.number.0,
             at: format::instant(event.recorded_at),
             entity: entity_word(event.entity),
-            entity_id: event.entity_id,
-            to: page_of(event.entity, event.entity_id),
+            called: called(event.entity, event.entity_id, directory),
             happened: match event.event_type {
                 EventType::Create => "created",
                 EventType::Update => "changed",
                 EventType::Delete => "deleted",
             },
-            changes: changes(&event.before, &event.after),
+            changes: changes(&event.before, &event.after, directory),
             action: event.action.map(|id| id.0),
             kind: title(event.kind),
-            who: people.get(&event.actor).cloned().unwrap_or_default(),
+            who: directory.user(event.actor),
             leaf: hex(&event.leaf),
         }
     }
 }
 
 /// The fields of both sides side by side, in the order of their tags.
-fn changes(before: &[FieldView], after: &[FieldView]) -> Vec<Change> {
+fn changes(before: &[FieldView], after: &[FieldView], directory: &Directory) -> Vec<Change> {
     let mut by_tag: BTreeMap<u8, Change> = BTreeMap::new();
     for (fields, is_before) in [(before, true), (after, false)] {
         for field in fields {
@@ -225,15 +365,18 @@ fn changes(before: &[FieldView], after: &[FieldView]) -> Vec<Change> {
                 name: field.name.map_or_else(|| format!("tag {}", field.tag), |name| name.replace('_', " ")),
                 before: None,
                 after: None,
+                was: Vec::new(),
+                is: Vec::new(),
             });
-            let text = field.value.as_ref().map_or_else(|| "not told".to_owned(), text_of);
+            let text = field.value.as_ref().map_or_else(|| "not told".to_owned(), |value| text_of(value, directory));
             *(if is_before { &mut change.before } else { &mut change.after }) = Some(text);
+            *(if is_before { &mut change.was } else { &mut change.is }) = called_in(field, directory);
         }
     }
     by_tag.into_values().collect()
 }
 
-fn text_of(value: &FieldValue) -> String {
+fn text_of(value: &FieldValue, directory: &Directory) -> String {
     match value {
         FieldValue::Integer(number) => number.to_string(),
         FieldValue::Share(share) => share.to_string(),
@@ -243,14 +386,14 @@ fn text_of(value: &FieldValue) -> String {
         FieldValue::Roles(roles) => joined(roles.iter().map(|role: Role| role.name().to_owned())),
         FieldValue::Hash(hash) => hex(hash),
         FieldValue::Ids(ids) => joined(ids.iter().map(i64::to_string)),
-        FieldValue::Readings(readings) => joined(readings.iter().map(reading_text)),
+        FieldValue::Readings(readings) => joined(readings.iter().map(|reading| reading_text(reading, directory))),
         FieldValue::Unknown(bytes) => hex(bytes),
     }
 }
 
-fn reading_text(reading: &ReadingField) -> String {
-    let (device, start) = (reading.device_id, format::instant_text(reading.start));
-    format!("device {device} at {start}: {} Wh", format::thousands(reading.energy_wh))
+fn reading_text(reading: &ReadingField, directory: &Directory) -> String {
+    let (device, start) = (directory.device(reading.device_id.0).name, format::instant_text(reading.start));
+    format!("{device} at {start}: {} Wh", format::thousands(reading.energy_wh))
 }
 
 /// The first of a list, and how many more there are.
@@ -288,7 +431,7 @@ mod tests {
             field(2, Some("account_id"), None),
             field(9, None, Some(FieldValue::Unknown(vec![0, 255]))),
         ];
-        let found = changes(&before, &after);
+        let found = changes(&before, &after, &Directory::default());
         let told: Vec<_> =
             found.iter().map(|of| (of.name.as_str(), of.before.as_deref(), of.after.as_deref())).collect();
         let expected = [
@@ -312,6 +455,16 @@ mod tests {
         let (asked, faults) = query(&Fields::of(b"id=5&action=x"));
         assert_eq!((asked.entity_id, asked.action), (None, None));
         assert_eq!(faults, [("action", "Not a number"), ("id", "Say what it is the number of")]);
+        let (asked, faults) = query(&Fields::of(b"actor=operator&device=2"));
+        assert_eq!((asked.actor, asked.certificate), (Some(0), None));
+        assert_eq!(faults, [("certificate", "Say which of the device")]);
+        let (asked, faults) = query(&Fields::of(b"actor=me&certificate=2"));
+        assert_eq!((asked.actor, asked.certificate), (None, None));
+        assert_eq!(faults, [("actor", "Not a number"), ("device", "Say of which device the certificate is")]);
+        let (asked, faults) = query(&Fields::of(b"device=3&certificate=2&entity=Device&actor=4"));
+        let certificate = CertificateNumber { device: DeviceId(3), number: 2 };
+        assert_eq!((asked.certificate, asked.entity, asked.actor), (Some(certificate), None, Some(4)));
+        assert_eq!(faults.len(), 1);
         let (asked, faults) = query(&Fields::of(b"entity=Device&id=5&after=0"));
         assert_eq!((asked.entity, asked.entity_id, asked.after), (Some(Entity::Device), Some(5), Some(EventNumber(0))));
         assert_eq!(faults, []);

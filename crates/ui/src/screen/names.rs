@@ -3,12 +3,14 @@
 //! A name that is not theirs to know is shown as a number.
 
 use crate::limits::CHOICES_MAX;
-use app::{Caller, Error, Paging, Registry, UserView};
-use domain::{AccountId, EventNumber, UserId};
+use app::{Caller, Error, Nameless, Paging, Registry, UserView};
+use domain::{AccountId, Capability, EventNumber, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts of one page whose names are looked for.
 const NAMED_MAX: usize = 50;
+const SOMEBODY: &str = "somebody of another account";
+const OPERATOR: &str = "the operator of the registry";
 
 /// The names of accounts.
 #[derive(Clone, Debug, Default)]
@@ -58,8 +60,8 @@ pub(super) fn user(
     fresh: Option<EventNumber>,
 ) -> Result<String, Error> {
     let id = match id {
-        None => return Ok("somebody of another account".to_owned()),
-        Some(0) => return Ok("the operator of the registry".to_owned()),
+        None => return Ok(SOMEBODY.to_owned()),
+        Some(0) => return Ok(OPERATOR.to_owned()),
         Some(id) => id,
     };
     Ok(match seen(registry.user(caller, UserId(id), fresh))? {
@@ -75,5 +77,80 @@ fn seen<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
         Ok(found) => Ok(Some(found)),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Something by its name and number, with its page where the visitor may follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Called {
+    pub name: String,
+    /// Beside a name; without one the name is made of it.
+    pub number: Option<i64>,
+    pub to: Option<String>,
+}
+
+impl Called {
+    /// Of what has no name that the visitor may know, or none at all.
+    fn only(name: String) -> Self {
+        Self { name, number: None, to: None }
+    }
+}
+
+/// What the numbers of one page are called, looked up together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Directory {
+    names: app::Names,
+    administers: bool,
+}
+
+impl Directory {
+    pub(super) fn of(
+        registry: &Registry,
+        caller: &Caller,
+        nameless: &Nameless,
+        fresh: Option<EventNumber>,
+    ) -> Result<Self, Error> {
+        let names = registry.names(caller, nameless, fresh)?;
+        Ok(Self { names, administers: caller.may(Capability::ManageUsers) })
+    }
+
+    pub(super) fn account(&self, id: i64) -> Called {
+        let to = Some(format!("/ui/account/{id}"));
+        called(&self.names.accounts, "account", id, to)
+    }
+
+    /// With the page where it is administered.
+    pub(super) fn administered_account(&self, id: i64) -> Called {
+        let to = self.administers.then(|| format!("/ui/admin/account/{id}"));
+        called(&self.names.accounts, "account", id, to)
+    }
+
+    pub(super) fn device(&self, id: i64) -> Called {
+        called(&self.names.devices, "device", id, Some(format!("/ui/device/{id}")))
+    }
+
+    pub(super) fn organisation(&self, id: i64) -> Called {
+        let to = self.administers.then(|| format!("/ui/admin/organisation/{id}"));
+        called(&self.names.organisations, "organisation", id, to)
+    }
+
+    /// Who did something; 0 is the operator, and `None` is nobody that the visitor may know.
+    pub(super) fn user(&self, id: Option<i64>) -> Called {
+        match id {
+            None => Called::only(SOMEBODY.to_owned()),
+            Some(0) => Called::only(OPERATOR.to_owned()),
+            Some(id) => {
+                let to = self.administers.then(|| format!("/ui/admin/user/{id}"));
+                called(&self.names.users, "user", id, to)
+            }
+        }
+    }
+}
+
+/// A page is only led to where a name is known: what is not the visitor's to know is not theirs to open.
+fn called(names: &BTreeMap<i64, String>, noun: &str, id: i64, to: Option<String>) -> Called {
+    match names.get(&id) {
+        Some(name) => Called { name: name.clone(), number: Some(id), to },
+        None => Called::only(format!("{noun} {id}")),
     }
 }

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use testkit::http::{PASSWORD, TestApp};
 use testkit::{Engine, TestRegistry};
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 9] = [
     "/ui/admin",
     "/ui/admin/users",
     "/ui/admin/user/new",
     "/ui/admin/accounts",
     "/ui/admin/account/new",
+    "/ui/admin/organisations",
+    "/ui/admin/organisation/new",
     "/ui/admin/metadata",
     "/ui/admin/metadata/new",
 ];
@@ -108,10 +110,17 @@ fn an_account_is_made_renamed_given_users_and_deleted() {
     let one = format!("/ui/admin/account/{id}");
     let changed = [("account_name", "South"), ("user_ids", &user.0.to_string())];
     admin.fill(&one, &one, &changed).expect(303);
-    assert!(admin.get("/ui/admin/accounts").expect(200).text.contains("1 user<"));
+    let told = format!("<a href=\"/ui/admin/user/{0}\">Trader</a> <span class=\"faint\">{0}</span>", user.0);
+    for page in ["/ui/admin/accounts", &one] {
+        assert!(admin.get(page).expect(200).text.contains(&told), "{page}");
+    }
+    let told = format!("<a href=\"{one}\">South</a> <span class=\"faint\">{id}</span>");
+    for page in ["/ui/admin/users", &format!("/ui/admin/user/{}", user.0)] {
+        assert!(admin.get(page).expect(200).text.contains(&told), "{page}");
+    }
     assert!(admin.fill(&one, &one, &[("account_name", "")]).expect(422).text.contains("aria-invalid=\"true\""));
     admin.fill(&one, &one, &[("account_name", "South"), ("user_ids", "")]).expect(303);
-    assert!(admin.get("/ui/admin/accounts").expect(200).text.contains("0 users"));
+    assert!(!admin.get("/ui/admin/accounts").expect(200).text.contains("Trader"));
     let farm = app.testkit.device("Farm", AccountId(id));
     let page = admin.fill(&one, &format!("{one}/delete"), &[]);
     assert!(page.status >= 400 && page.text.contains("role=\"alert\""), "an account with a device stays: {farm}");
@@ -120,6 +129,55 @@ fn an_account_is_made_renamed_given_users_and_deleted() {
     let empty = format!("/ui/admin/account/{id}");
     admin.fill(&empty, &format!("{empty}/delete"), &[]).expect(303);
     assert!(admin.get(&empty).expect(200).text.contains("This account is deleted"));
+}
+
+#[test]
+fn an_organisation_is_made_changed_and_deleted() {
+    let app = app();
+    let mut admin = administrator(&app);
+    let list = "/ui/admin/organisations";
+    assert!(admin.get(list).expect(200).text.contains("There is no organisation yet"));
+    let new = "/ui/admin/organisation/new";
+    let form = [
+        ("name", "Mill <b>Ltd</b>"),
+        ("business_id", "007"),
+        ("primary_contact", "desk@example.org"),
+        ("website", "https://example.org"),
+        ("once", "made-once-for-the-mill"),
+    ];
+    let page = admin.fill(new, new, &form[..1]).expect(422);
+    assert!(page.text.contains("business_id-help\"><span class=\"fault\">Field required"), "{}", page.text);
+    assert!(page.text.contains("value=\"Mill &#60;b&#62;Ltd"), "what was typed stays: {}", page.text);
+    for _ in 0..2 {
+        // Sent twice: one organisation.
+        admin.fill(new, new, &form).expect(303);
+    }
+    let page = admin.get(list).expect(200);
+    assert_eq!(page.text.matches("Mill &#60;b&#62;Ltd").count(), 1);
+    assert!(!page.text.contains("<b>Ltd") && page.text.contains("https://example.org") && page.text.contains("007"));
+    let id = last_id(&page, "href=\"/ui/admin/organisation/");
+    let one = format!("/ui/admin/organisation/{id}");
+    let taken = admin.fill(new, new, &[&form[..4], &[("once", "another")]].concat()).expect(400);
+    assert!(taken.text.contains("role=\"alert\""), "{}", taken.text);
+    let changed = [("name", "Mill"), ("business_id", "007"), ("primary_contact", "desk@example.org")];
+    admin.fill(&one, &one, &changed).expect(303);
+    let page = admin.get(&one).expect(200);
+    assert!(page.text.contains("<h1>Mill</h1>") && !page.text.contains("https://example.org"), "{}", page.text);
+    assert!(
+        admin
+            .fill(&one, &one, &changed[..2])
+            .expect(422)
+            .text
+            .contains("primary_contact-help\"><span class=\"fault\">")
+    );
+    // It is told by its name where it stands behind an account.
+    let new = "/ui/admin/account/new";
+    admin.fill(new, new, &[("account_name", "North"), ("organisation_id", &id.to_string())]).expect(303);
+    let page = admin.get("/ui/admin/accounts").expect(200);
+    assert!(page.text.contains(&format!("<a href=\"{one}\">Mill</a>")), "{}", page.text);
+    admin.fill(&one, &format!("{one}/delete"), &[]).expect(303);
+    assert!(!admin.get(list).expect(200).text.contains(">Mill<"));
+    assert!(admin.get(&one).expect(200).text.contains("This organisation is deleted"));
 }
 
 #[test]
@@ -173,7 +231,8 @@ fn nobody_else_administers() {
     let others = Role::ALL.into_iter().filter(|role| *role != Role::RegistryAdministrator);
     for role in others {
         let mut browser = Browser::of(&app, &[role], &[account]);
-        for page in PAGES.iter().copied().chain(["/ui/admin/user/1", "/ui/admin/account/1"]) {
+        for page in PAGES.iter().copied().chain(["/ui/admin/user/1", "/ui/admin/account/1", "/ui/admin/organisation/1"])
+        {
             let told = browser.get(page).expect(403);
             assert!(told.text.contains("Registry Administrator") && !told.text.contains("href=\"/ui/admin"), "{page}");
         }
@@ -186,6 +245,9 @@ fn nobody_else_administers() {
             "/ui/admin/account/new",
             "/ui/admin/account/1",
             "/ui/admin/account/1/delete",
+            "/ui/admin/organisation/new",
+            "/ui/admin/organisation/1",
+            "/ui/admin/organisation/1/delete",
             "/ui/admin/metadata/new",
             "/ui/admin/log-level",
         ];
@@ -197,7 +259,7 @@ fn nobody_else_administers() {
         let page = admin.get(page).expect(200);
         assert!(page.text.contains("href=\"/ui/admin\"") && page.text.len() < 150_000);
     }
-    for path in ["/ui/admin/user/99", "/ui/admin/account/99"] {
+    for path in ["/ui/admin/user/99", "/ui/admin/account/99", "/ui/admin/organisation/99"] {
         admin.get(path).expect(404);
     }
 }

@@ -30,7 +30,10 @@ fn the_events_of_a_bundle_are_told_with_what_was_and_is() {
     let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
     let page = auditor.get(&format!("{AUDIT}?entity=GranularCertificateBundle&id=1")).expect(200);
     assert_eq!(page.text.matches("<th scope=\"row\" class=\"number\">").count(), 2, "issue and transfer");
-    let moved = format!("<del>{}</del> → {}", one.0, two.0);
+    let named = |id: AccountId, name: &str| {
+        format!("<a href=\"/ui/account/{0}\">{name}</a> <span class=\"faint\">{0}</span>", id.0)
+    };
+    let moved = format!("<del>{}</del> → {}", named(one, "One"), named(two, "Two"));
     for shown in [moved.as_str(), "created", "changed", "Transfer", "Trader &#60;i&#62;", "href=\"/ui/certificate/1\""]
     {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
@@ -45,6 +48,46 @@ fn the_events_of_a_bundle_are_told_with_what_was_and_is() {
     }
     let page = auditor.get(&format!("{AUDIT}?id=7")).expect(200);
     assert!(page.text.contains("id=\"faults\"") && page.text.contains("aria-invalid=\"true\""));
+}
+
+#[test]
+fn a_certificate_leads_to_whoever_held_it_and_an_actor_to_what_they_did() {
+    let app = app();
+    let (one, two) = prepare(&app);
+    // A part goes back, so that the certificates of both parts were in two bundles.
+    app.testkit.whitelist(one, two);
+    let back = Actor::User(app.testkit.user("Back", &[Role::TradingUser], &[two]));
+    let part = Portion::Quantity(domain::WattHours(100_000));
+    app.testkit.bundles(back, two, &[BundleId(1)], part, Deed::Transfer { target: one }).expect("a part goes back");
+    let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
+    let count = |text: &str| text.matches("<th scope=\"row\" class=\"number\">").count();
+    let held = |page: &str| -> Vec<String> {
+        let (_, rest) = page.split_once("Who held it").expect("the holders");
+        let (told, _) = rest.split_once("Its events").expect("the events");
+        let accounts = told.split("href=\"/ui/account/").skip(1);
+        accounts.map(|rest| rest.split('"').next().expect("the end of a value").to_owned()).collect()
+    };
+    let (first, last) = (one.0.to_string(), two.0.to_string());
+    for (number, holders, events) in [
+        (1, vec![&first, &last, &first], 4),
+        (100_000, vec![&first, &last, &first], 4),
+        (100_001, vec![&first, &last], 4),
+    ] {
+        let page = auditor.get(&format!("{AUDIT}?device=1&certificate={number}")).expect(200);
+        assert_eq!(held(&page.text).iter().collect::<Vec<_>>(), holders, "{number}: {}", page.text);
+        assert_eq!(count(&page.text), events, "issue, transfer, split, part: {}", page.text);
+    }
+    for query in ["device=1&certificate=300001", "device=9&certificate=1", "actor=99"] {
+        assert!(auditor.get(&format!("{AUDIT}?{query}")).expect(200).text.contains("No event is like this"), "{query}");
+    }
+    let Actor::User(back) = back else { panic!("a user") };
+    let page = auditor.get(&format!("{AUDIT}?actor={}", back.0)).expect(200);
+    assert_eq!(count(&page.text), 3, "a split and two parts: {}", page.text);
+    assert!(!page.text.contains("Who held it"));
+    let page = auditor.get(&format!("{AUDIT}?actor=operator&entity=Account")).expect(200);
+    assert_eq!(count(&page.text), 2 + 2, "two accounts and their whitelists: {}", page.text);
+    let page = auditor.get(&format!("{AUDIT}?device=1")).expect(200);
+    assert!(page.text.contains("Say which of the device") && page.text.contains("aria-invalid=\"true\""));
 }
 
 #[test]
@@ -83,13 +126,14 @@ fn the_invariants_are_checked_on_demand() {
     assert_eq!(begun.header("location"), Some(path));
     let page = loop {
         let page = auditor.get(path).expect(200);
-        if !page.text.contains("hx-trigger") {
+        if !page.text.contains("invariants/progress") {
             break page;
         }
         std::thread::yield_now();
     };
     assert!(page.text.contains("The ledger is in order.") && page.text.contains("Conservation"), "{}", page.text);
-    assert_eq!(page.text.matches("<span class=\"tag good\">kept</span>").count(), 7);
+    assert_eq!(page.text.matches("<span class=\"tag good\">kept</span>").count(), 4 + 7, "{}", page.text);
+    assert!(page.text.contains(" UTC in 0 ms, up to event"), "{}", page.text);
     let events = app.testkit.registry.measured().unwrap().events;
     assert!(page.text.contains(&format!("up to event {events};")), "{}", page.text);
     let part = auditor.get(&format!("{path}/progress")).expect(200);
@@ -100,7 +144,48 @@ fn the_invariants_are_checked_on_demand() {
         let proof = proof(&page).to_owned();
         browser.send(path, &[("proof", &proof)]).expect(403);
         browser.get(&format!("{path}/progress")).expect(403);
+        browser.get(&format!("{path}/live")).expect(403);
     }
+}
+
+#[test]
+fn the_end_of_the_ledger_is_checked_while_somebody_looks() {
+    let app = app();
+    prepare(&app);
+    let path = "/ui/audit/invariants/live";
+    let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
+    // Of the present, with the sign-in before it.
+    app.testkit.time.advance(jiff::SignedDuration::from_mins(1));
+    let events = || app.testkit.registry.measured().unwrap().events;
+    let seen = events();
+    let page = auditor.get(path).expect(200);
+    assert!(page.text.starts_with("<div id=\"live\"") && !page.text.contains("<html"), "{}", page.text);
+    assert!(
+        page.text.contains("The end of the ledger is in order.") && page.text.contains("every 10s"),
+        "{}",
+        page.text
+    );
+    for shown in [
+        format!("up to event {seen}."),
+        format!("events 1 to {seen}"),
+        format!("<dt>Events</dt><dd>{seen}</dd>"),
+        "<dt>Works in the queue</dt>".to_owned(),
+        "1 of 1 issuances".to_owned(),
+    ] {
+        assert!(page.text.contains(&shown), "{shown}: {}", page.text);
+    }
+    // A look is shared, and made again when it is time to.
+    app.testkit.account("Later");
+    assert!(auditor.get(path).expect(200).text.contains(&format!("up to event {seen}.")));
+    app.testkit.time.advance(jiff::SignedDuration::from_secs(6));
+    assert!(auditor.get(path).expect(200).text.contains(&format!("up to event {}.", events())));
+    // Somebody changes a row behind the registry's back.
+    let changed = app.testkit.database.connect().execute("UPDATE bundle SET account_id = 1 WHERE id = 1", &[]);
+    assert_eq!(changed.expect("the database answers"), 1);
+    app.testkit.time.advance(jiff::SignedDuration::from_mins(2));
+    let page = auditor.get(path).expect(200);
+    assert!(page.text.contains("bundle 1 is not as its events left it"), "{}", page.text);
+    assert!(page.text.contains("The end of the ledger is not in order."), "{}", page.text);
 }
 
 #[test]

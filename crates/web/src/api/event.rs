@@ -3,17 +3,17 @@
 mod stream;
 
 use crate::caller::{Caller, Fresh, Query, Read};
-use crate::json::{Fields, id, whole, word};
+use crate::json::{Fields, id, rule, whole, word};
 use crate::openapi::{IdProblems, QueryProblems, ReadProblems};
 use crate::page::{Paged, cursor_of};
 use crate::wire::{At, hex};
 use crate::{App, Error};
-use app::{EventQuery, EventView, FieldView};
+use app::{CertificateNumber, EventQuery, EventView, FieldView};
 use axum::Json;
 use axum::extract::State;
 use domain::event::decode::{FieldValue, ReadingField};
 use domain::event::{Entity, EventType};
-use domain::{ActionId, ActionKind, EventNumber, Role};
+use domain::{ActionId, ActionKind, DeviceId, EventNumber, Role};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -159,24 +159,49 @@ impl Read for EventsAsked {
         let entity = fields.optional("entity_name", word(Entity::ALL, Entity::name));
         let entity_id = fields.optional("entity_id", id);
         let action = fields.optional("action_id", id).map(ActionId);
+        let actor = fields.optional("actor", whole(0, i64::MAX.unsigned_abs())).map(signed);
+        let is_stated = ["device_id", "certificate_id"].map(|name| fields.has(name));
+        let device = fields.optional("device_id", id).map(DeviceId);
+        let number = fields.optional("certificate_id", whole(1, i64::MAX.unsigned_abs()));
+        let missing = match is_stated {
+            [true, false] => Some("certificate_id"),
+            [false, true] => Some("device_id"),
+            [true, true] | [false, false] => None,
+        };
+        if let Some(name) = missing {
+            let msg = "Value error, device_id and certificate_id name a certificate together";
+            fields.fault(name, rule("value_error", msg));
+        }
+        if (device.is_some() || number.is_some()) && (entity.is_some() || entity_id.is_some() || action.is_some()) {
+            let msg = "Value error, a certificate is not asked for together with entity_name, entity_id or action_id";
+            fields.fault("certificate_id", rule("value_error", msg));
+        }
+        let certificate = device.zip(number).map(|(device, number)| CertificateNumber { device, number });
         let Paged(paging) = Paged::<i64>::read(fields)?;
         let after = after.into_iter().chain(paging.after.map(EventNumber)).max();
-        Some(Self { query: EventQuery { after, entity, entity_id, action }, limit: paging.limit })
+        let query = EventQuery { after, entity, entity_id, action, actor, certificate };
+        Some(Self { query, limit: paging.limit })
     }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// An event number, or 0 for the beginning.
 fn number(value: &crate::json::Value<'_>) -> Result<EventNumber, crate::json::Rule> {
     let most = u64::try_from(i64::MAX).unwrap_or(u64::MAX);
-    whole(0, most)(value).map(|number| EventNumber(i64::try_from(number).unwrap_or(i64::MAX)))
+    whole(0, most)(value).map(|number| EventNumber(signed(number)))
 }
 
 /// Read events
 ///
 /// In the order of their numbers. Those who may read everything see all, without gaps. Everybody else names what the events
 /// are of: an `entity_name` and `entity_id` of theirs (a bundle, device or account of their accounts, issuance metadata, or
-/// themselves), or an `action_id` that is their business; what such events say of other accounts is `null`. A page may hold
-/// fewer than `limit` if its events are large; `next_cursor` says whether there are more.
+/// themselves), an `action_id` that is their business, or a certificate that they hold; what such events say of other accounts
+/// is `null`. With `device_id` and `certificate_id` the events are those of every bundle that ever held that certificate: who
+/// held it when. With `actor` they are what that user did; others ask it of themselves and of users of their accounts. A page
+/// may hold fewer than `limit` if its events are large, or if much was looked at; `next_cursor` says whether there are more.
 #[utoipa::path(
     get, path = "/event/query", tag = "Events",
     params(
@@ -184,6 +209,9 @@ fn number(value: &crate::json::Value<'_>) -> Result<EventNumber, crate::json::Ru
         ("entity_name" = Option<EntityWord>, Query, description = "What they are about"),
         ("entity_id" = Option<i64>, Query, description = "Which one", minimum = 1),
         ("action_id" = Option<i64>, Query, description = "The action that they are part of", minimum = 1),
+        ("actor" = Option<i64>, Query, description = "The user who did it; 0 for the operator at the machine", minimum = 0),
+        ("device_id" = Option<i64>, Query, description = "The device of the certificate that is named by `certificate_id`", minimum = 1),
+        ("certificate_id" = Option<i64>, Query, description = "A certificate, by its number within its device", minimum = 1),
         Paged<i64>,
         Fresh,
     ),

@@ -5,7 +5,7 @@ use domain::seal::{Salt, text_hash};
 use domain::{BundleId, Role, UserId};
 use serde_json::{Value, json};
 use testkit::ENGINES;
-use testkit::http::Client;
+use testkit::http::{Answer, Client};
 
 fn events(client: &Client, query: &str) -> Vec<Value> {
     let answer = client.get(&format!("/event/query?{query}")).expect(200);
@@ -170,4 +170,113 @@ fn all_faults_of_a_query_are_told() {
         ],
     );
     assert_problem(&app.anonymous().get("/event/query"), 401, "no_token");
+}
+
+#[test]
+fn a_certificate_leads_to_the_events_of_every_bundle_that_held_it() {
+    for engine in ENGINES {
+        let market = Market::on(engine, 3, 100);
+        let auditor = market.app.with_user(&[Role::Auditor], &[]);
+        let bundles = market.bundles(market.source);
+        let receiver = market.app.with_user(&[Role::TradingUser], &[market.target]);
+        // 101 to 140 are cancelled, 141 to 200 are sent on: both were in the second bundle before.
+        market.cancel(&bundles[1..2], &json!({"certificate_quantity": 40})).expect(202);
+        let rest = market.bundles(market.source).into_iter().max().expect("the rest");
+        market.transfer(&[rest], &json!({})).expect(202);
+        let of = |client: &Client, number: u64| {
+            client.get(&format!("/event/query?device_id={}&certificate_id={number}", market.device))
+        };
+        let told = |answer: &Answer| -> Vec<(Value, Value)> {
+            let events = answer.json["events"].as_array().expect("a list").iter();
+            events.map(|event| (event["entity_id"].clone(), event["action_type"].clone())).collect()
+        };
+        let second = json!(bundles[1]);
+        let found = told(&of(&auditor, 101).expect(200));
+        assert_eq!(found[..2], [(second.clone(), json!("issue")), (second.clone(), json!("cancel"))]);
+        assert_eq!(found[2].1, json!("cancel"), "the part that was split off");
+        assert_eq!(found.len(), 3);
+        assert_eq!(told(&of(&auditor, 140).expect(200)), found);
+        let found = told(&of(&auditor, 141).expect(200));
+        assert_eq!(found.len(), 4, "issue, split, the rest, its transfer: {found:?}");
+        assert_eq!((&found[0].0, &found[3]), (&second, &(json!(rest), json!("transfer"))));
+        assert_eq!(told(&of(&auditor, 300).expect(200)), [(json!(bundles[2]), json!("issue"))]);
+        for (number, device) in [(301, market.device.0), (1, 99)] {
+            let path = format!("/event/query?device_id={device}&certificate_id={number}");
+            assert_problem(&auditor.get(&path), 404, "not_found");
+        }
+        // By page, each event once and in order.
+        let first = of(&auditor, 141).expect(200).json["events"][0]["number"].as_i64().expect("a number");
+        let path = format!("/event/query?device_id={}&certificate_id=141&after={first}&limit=2", market.device);
+        let page = auditor.get(&path).expect(200);
+        assert_eq!(told(&page), found[1..3]);
+        let cursor = page.json["next_cursor"].as_str().expect("a next page");
+        assert_eq!(told(&auditor.get(&format!("{path}&cursor={cursor}")).expect(200)), found[3..]);
+        // Whoever holds it sees its events, closed where they say something of others; before, it is not there for them.
+        let theirs = of(&receiver, 141).expect(200);
+        assert!(told(&theirs).iter().any(|(_, kind)| kind == "transfer"));
+        assert!(!theirs.text.contains(&format!("\"account_id\":{}", market.source)), "{}", theirs.text);
+        assert_problem(&of(&receiver, 101), 404, "not_found");
+        assert_problem(&of(&receiver, 999), 404, "not_found");
+    }
+}
+
+#[test]
+fn an_actor_leads_to_what_they_did() {
+    for engine in ENGINES {
+        let market = Market::on(engine, 3, 100);
+        let auditor = market.app.with_user(&[Role::Auditor], &[]);
+        let bundles = market.bundles(market.source);
+        market.cancel(&bundles[..1], &json!({})).expect(202);
+        market.transfer(&bundles[1..2], &json!({"certificate_quantity": 40})).expect(202);
+        let trader = market.trader.user_id().0;
+        let theirs = events(&auditor, &format!("actor={trader}"));
+        let kinds: Vec<_> = theirs.iter().map(|event| event["action_type"].clone()).collect();
+        assert_eq!(kinds, ["cancel", "transfer", "transfer", "transfer"]);
+        assert!(theirs.iter().all(|event| event["actor"] == json!(trader)));
+        let everything = events(&auditor, "");
+        for actor in [0, trader, 99] {
+            let expected: Vec<_> = everything.iter().filter(|event| event["actor"] == json!(actor)).cloned().collect();
+            assert_eq!(events(&auditor, &format!("actor={actor}")), expected, "{actor}");
+            for entity in ["Account", "GranularCertificateBundle", "MeasurementReport"] {
+                let of_entity = expected.iter().filter(|event| event["entity_name"] == json!(entity)).cloned();
+                let found = events(&auditor, &format!("actor={actor}&entity_name={entity}"));
+                assert_eq!(found, of_entity.collect::<Vec<_>>(), "{actor} {entity}");
+            }
+            // In pages of one, each event once.
+            let (mut path, mut paged) = (format!("/event/query?actor={actor}&limit=1"), Vec::new());
+            loop {
+                let page = auditor.get(&path).expect(200).json;
+                paged.extend(page["events"].as_array().expect("a list").clone());
+                let Some(cursor) = page["next_cursor"].as_str() else { break };
+                path = format!("/event/query?actor={actor}&limit=1&cursor={cursor}");
+            }
+            assert_eq!(paged, expected, "{actor}");
+        }
+        let bundle = bundles[0];
+        let of_bundle = format!("entity_name=GranularCertificateBundle&entity_id={bundle}");
+        assert_eq!(events(&auditor, &format!("{of_bundle}&actor={trader}")).len(), 1);
+        assert_eq!(events(&auditor, &format!("{of_bundle}&actor=99")).len(), 0);
+        let certificate = format!("device_id={}&certificate_id=101&actor={trader}", market.device);
+        assert_eq!(events(&auditor, &certificate).len(), 2, "split and part, not the issue");
+        // Others ask it of themselves and of users of their accounts, and of what is theirs.
+        assert_eq!(events(&market.trader, &format!("{of_bundle}&actor={trader}")).len(), 1);
+        assert_problem(&market.trader.get(&format!("/event/query?{of_bundle}&actor=0")), 404, "not_found");
+        assert_problem(&market.trader.get(&format!("/event/query?actor={trader}")), 403, "forbidden");
+    }
+}
+
+#[test]
+fn a_certificate_is_named_by_both_its_numbers_and_alone() {
+    let market = Market::new(1, 100);
+    let auditor = market.app.with_user(&[Role::Auditor], &[]);
+    let fault = |query: &str, expected: &[(&str, &str)]| {
+        assert_faults(&auditor.get(&format!("/event/query?{query}")), expected);
+    };
+    fault("device_id=1", &[("query.certificate_id", "value_error")]);
+    fault("certificate_id=1", &[("query.device_id", "value_error")]);
+    fault("device_id=1&certificate_id=0", &[("query.certificate_id", "greater_than")]);
+    for more in ["entity_name=Device", "action_id=1"] {
+        fault(&format!("device_id=1&certificate_id=1&{more}"), &[("query.certificate_id", "value_error")]);
+    }
+    fault("actor=-1", &[("query.actor", "greater_than_equal")]);
 }

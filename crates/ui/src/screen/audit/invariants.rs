@@ -1,14 +1,16 @@
-//! The registry's invariants, checked on demand over the whole ledger.
+//! The registry's invariants: at the end of the ledger they are checked as long as somebody looks, and over the whole of it on
+//! demand.
 
 use super::{AUDIT, needs_reader};
 use crate::Ui;
-use crate::check::{Finding, Invariant, Last, Standing};
+use crate::check::{CheckStep, Finding, Invariant, Last, Standing};
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::FINDINGS_SHOWN_MAX;
 use crate::visitor::Visitor;
+use app::LiveLine;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -20,6 +22,31 @@ const INVARIANTS: &str = "/ui/audit/invariants";
 struct Page {
     frame: Frame,
     shown: Shown,
+    live: Live,
+}
+
+/// The part of the page that a script asks for again as long as it is looked at.
+#[derive(Template)]
+#[template(path = "live_part.html")]
+struct LivePart {
+    live: Live,
+}
+
+/// What was found at the end of the ledger just now.
+struct Live {
+    is_clean: bool,
+    event_number: String,
+    checked_at: Markup,
+    rows: Vec<LiveRow>,
+    /// What there is, by the counters of the ledger, and what waits.
+    counts: Vec<(&'static str, String)>,
+}
+
+struct LiveRow {
+    name: &'static str,
+    part: String,
+    checked: String,
+    faults: Vec<String>,
 }
 
 /// The part of the page that a script asks for again while a check runs.
@@ -31,6 +58,8 @@ struct Part {
 
 struct Shown {
     running_since: Option<Markup>,
+    /// How far it is: words, and of a hundred.
+    step: Option<(String, u64)>,
     last: Option<Outcome>,
 }
 
@@ -38,6 +67,7 @@ struct Shown {
 struct Outcome {
     began: Markup,
     ended: Markup,
+    took: String,
     error: Option<String>,
     is_clean: bool,
     event_number: String,
@@ -59,8 +89,44 @@ struct Row {
 
 pub(super) async fn invariants(State(ui): State<Ui>, visitor: Visitor) -> Result<Response, Failure> {
     needs_reader(&visitor)?;
-    let shown = Shown::of(ui.checks.standing());
-    show(&Page { frame: Frame::of(&visitor, "Invariants", AUDIT), shown })
+    let (shown, live) = (Shown::of(ui.checks.standing()), Live::now(&ui).await?);
+    show(&Page { frame: Frame::of(&visitor, "Invariants", AUDIT), shown, live })
+}
+
+pub(super) async fn live(State(ui): State<Ui>, visitor: Visitor) -> Result<Response, Failure> {
+    needs_reader(&visitor)?;
+    show(&LivePart { live: Live::now(&ui).await? })
+}
+
+impl Live {
+    async fn now(ui: &Ui) -> Result<Self, Failure> {
+        let watch = ui.watch.clone();
+        let (found, measured) = ui
+            .blocking(move |registry| {
+                let last_event = || Ok(registry.health()?.event_number);
+                Ok((watch.look(registry.now(), last_event, || registry.live_check())?, registry.measured()?))
+            })
+            .await?;
+        let queued = i128::try_from(measured.queued).unwrap_or(i128::MAX);
+        let row = |line: LiveLine| LiveRow {
+            name: line.name,
+            part: line.part,
+            checked: format::thousands(line.checked),
+            faults: line.faults,
+        };
+        Ok(Self {
+            is_clean: found.is_clean(),
+            event_number: format::thousands(found.event_number.0),
+            checked_at: format::instant(found.checked_at),
+            rows: found.lines.into_iter().map(row).collect(),
+            counts: vec![
+                ("Events", format::thousands(measured.events)),
+                ("Actions", format::thousands(measured.actions)),
+                ("Bundles ever made", format::thousands(measured.bundles)),
+                ("Works in the queue", format::thousands(queued)),
+            ],
+        })
+    }
 }
 
 pub(super) async fn progress(State(ui): State<Ui>, visitor: Visitor) -> Result<Response, Failure> {
@@ -83,16 +149,37 @@ pub(super) async fn begin(State(ui): State<Ui>, form: Form) -> Result<Response, 
 
 impl Shown {
     fn of(standing: Standing) -> Self {
-        Self { running_since: standing.running_since.map(format::instant), last: standing.last.map(Outcome::of) }
+        Self {
+            running_since: standing.running_since.map(format::instant),
+            step: standing.step.map(told),
+            last: standing.last.map(Outcome::of),
+        }
+    }
+}
+
+/// How far a check is, in words and of a hundred.
+fn told(step: CheckStep) -> (String, u64) {
+    let (done, total) = (format::thousands(step.done), format::thousands(step.total));
+    let percent = step.done.saturating_mul(100).checked_div(step.total).unwrap_or(0).min(100);
+    (format!("the {}, {done} of {total}", step.what), percent)
+}
+
+/// How long a check took, in the unit that fits.
+fn took(last: &Last) -> String {
+    let millis = last.ended.duration_since(last.began).as_millis().max(0);
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        _ => format!("{} min {} s", format::thousands(millis / 60_000), millis % 60_000 / 1_000),
     }
 }
 
 impl Outcome {
     fn of(last: Last) -> Self {
-        let (began, ended) = (format::instant(last.began), format::instant(last.ended));
+        let (began, ended, took) = (format::instant(last.began), format::instant(last.ended), took(&last));
         let report = match last.found {
             Ok(report) => report,
-            Err(error) => return Self::failed(began, ended, error),
+            Err(error) => return Self::failed((began, ended, took), error),
         };
         let found = report.violations + report.notices;
         let findings: Vec<Finding> = report.findings.into_iter().take(FINDINGS_SHOWN_MAX).collect();
@@ -100,6 +187,7 @@ impl Outcome {
         Self {
             began,
             ended,
+            took,
             error: None,
             is_clean: report.violations == 0,
             event_number: format::thousands(report.event_number),
@@ -112,7 +200,7 @@ impl Outcome {
         }
     }
 
-    fn failed(began: Markup, ended: Markup, error: String) -> Self {
+    fn failed((began, ended, took): (Markup, Markup, String), error: String) -> Self {
         let none = String::new;
         let (event_number, root, notices, violations) = (none(), none(), none(), none());
         let (invariants, findings) = (Vec::new(), Vec::new());
@@ -120,6 +208,7 @@ impl Outcome {
         Self {
             began,
             ended,
+            took,
             error,
             is_clean: false,
             event_number,

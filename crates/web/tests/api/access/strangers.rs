@@ -81,6 +81,8 @@ const MEMBERS: &[(&str, Option<Kind>)] = &[
     ("action_id", Some(Kind::Action)),
     // Of whatever `entity_name` says; lists only ever show what is the caller's.
     ("entity_id", None),
+    // A number within a device, which is named beside it.
+    ("certificate_id", None),
     ("business_id", None),
     ("meter_data_id", None),
     ("client_id", None),
@@ -269,7 +271,13 @@ impl Asked<'_> {
             .collect();
         match place {
             Place::Path(_) => {}
-            Place::Query(name, _) => drop(parameters.insert(name.clone(), id.to_string())),
+            Place::Query(name, _) => {
+                // A certificate is named by two numbers, and alone.
+                if self.operation.path == "/event/query" && name == "device_id" {
+                    parameters = BTreeMap::from([("certificate_id".to_owned(), "1".to_owned())]);
+                }
+                parameters.insert(name.clone(), id.to_string());
+            }
             Place::Member(name, _, is_list) => {
                 let value = if *is_list { json!([id]) } else { json!(id) };
                 body = merged(body, &json!({name: value}));
