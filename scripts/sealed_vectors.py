@@ -396,6 +396,15 @@ def events():
     yield "reading deleted", MEASUREMENT, 131, DELETE, salt_of(12), {"deleted": 131}, b"", b""
     released = {"released": 400, "id": 255, "device_id": 7, "start": NOON}
     yield "hold released", MEASUREMENT, 255, UPDATE, salt_of(13), released, b"", integer(4, 400)
+    yield "recurring order paused", ORDER_ENTITY, 3, UPDATE, salt_of(14), {"paused": ORDER}, integer(15, 1), integer(15, 2)
+    # a month later it is due again
+    before = integer(18, NOON) + integer(19, 0)
+    after = integer(18, NOON + 31 * 24 * HOUR) + integer(19, 1)
+    ran = {"ran": TRANSFER_ORDER, "energy": 1_000, "refused_of": None}
+    yield "recurring order ran", ORDER_ENTITY, 4, UPDATE, salt_of(15), ran, before, after + integer(21, 1_000)
+    refused = {"ran": TRANSFER_ORDER, "energy": None, "refused_of": 5}
+    why = hashed(20, salt_of(16), "Account 5 holds nothing Active that matches")
+    yield "recurring order ran in vain", ORDER_ENTITY, 4, UPDATE, salt_of(16), refused, before, after + why
 
 
 def vectors():

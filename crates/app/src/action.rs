@@ -11,6 +11,7 @@ use crate::sight::{Deed as Done, Sight};
 use crate::work::Act;
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::action::Deed;
+use domain::recurring_order::{OrderDeed, OrderKind};
 use domain::{
     AccountId, ActionId, ActionKind, Actor, BundleId, BundleStatus, Capability, CertificateRange, Change, Command,
     EventNumber, Refusal, RejectedActionId, State, WattHours,
@@ -401,7 +402,17 @@ pub(crate) fn rejected_until(now: Timestamp) -> Timestamp {
 
 /// The other account that an action concerns, once it is decided.
 pub(crate) fn other_of(command: &Command, changes: &[Change]) -> Option<AccountId> {
-    let Command::Bundles(action) = command else { return None };
+    let action = match command {
+        Command::Bundles(action) => action,
+        Command::RunOrder(run) => {
+            return match &run.terms.deed {
+                OrderDeed::Transfer { target } => Some(*target),
+                OrderDeed::Cancel { beneficiary_account, .. } => *beneficiary_account,
+            }
+            .filter(|other| *other != run.terms.source && changes.len() > 1);
+        }
+        _ => return None,
+    };
     let other = match &action.deed {
         Deed::Transfer { target } => Some(*target),
         Deed::Cancel { beneficiary_account, .. } => *beneficiary_account,
@@ -430,7 +441,9 @@ pub(crate) fn kept_of(
     }
     let is_member = source.is_some_and(|account| state.memberships.contains(&(user_id, account)));
     let is_kept = match refusal {
-        Refusal::Forbidden { .. } | Refusal::NotBeneficiary { .. } | Refusal::JobMoved => false,
+        Refusal::Forbidden { .. } | Refusal::NotBeneficiary { .. } | Refusal::JobMoved | Refusal::OrderMoved { .. } => {
+            false
+        }
         // Whether it is there at all is told to those only who may act here.
         Refusal::BundleMissing { .. } | Refusal::AccountMissing { .. } => {
             is_member || state.permits(act.actor, Capability::Issue)
@@ -441,6 +454,25 @@ pub(crate) fn kept_of(
         kind,
         user_id,
         account_id: source.filter(|_| is_member),
+        requested_at: act.requested_at.min(now),
+        rejected_at: now,
+        request: act.request.clone(),
+        refusal: serde_json::to_string(refusal).unwrap_or_default(),
+        detail: refusal.to_string(),
+    })
+}
+
+/// What is kept of a run that was refused, for those whose order it is: a transfer or a cancellation that came to nothing.
+pub(crate) fn kept_of_run(act: &Act, refusal: &Refusal, now: Timestamp) -> Option<NewRejected> {
+    let Command::RunOrder(run) = &act.command else { return None };
+    let kind = match run.terms.deed.kind() {
+        OrderKind::Transfer => ActionKind::Transfer,
+        OrderKind::Cancel => ActionKind::Cancel,
+    };
+    Some(NewRejected {
+        kind,
+        user_id: domain::UserId(act.actor.code()),
+        account_id: Some(run.terms.source),
         requested_at: act.requested_at.min(now),
         rejected_at: now,
         request: act.request.clone(),

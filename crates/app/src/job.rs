@@ -101,6 +101,7 @@ impl Progress {
             | Outcome::Created(_)
             | Outcome::Measurement(_)
             | Outcome::Order(_)
+            | Outcome::Ran { .. }
             | Outcome::Expired(_)
             | Outcome::Bundles { .. } => {}
         }

@@ -27,6 +27,7 @@ mod live_check;
 mod measure;
 mod measurement;
 mod names;
+mod order_run;
 mod organisation;
 mod page;
 mod production;
@@ -69,6 +70,7 @@ pub use measurement::{
     RejectedRow,
 };
 pub use names::{Nameless, Names};
+pub use order_run::{OrderPreview, Rehearsed, RunRefused, RunView};
 pub use page::{Page, Paging};
 pub use production::{PRODUCTION_DEVICES_MAX, Production, ProductionMonth};
 pub use register::{AccountView, DeviceView, MetadataView, UserView};

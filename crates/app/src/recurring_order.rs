@@ -1,4 +1,4 @@
-//! Recurring orders are listed. They are placed and ended through the queue like everything else.
+//! Recurring orders are listed. They are placed, paused, resumed and ended through the queue like everything else.
 
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{AccountId, Capability, EventNumber, RecurringOrder};

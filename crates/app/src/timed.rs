@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// How long it rests between two looks at what expired.
 const EXPIRY_EVERY: Duration = Duration::from_mins(1);
+/// How long it rests between two looks at what is due of orders.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Registry {
@@ -43,6 +44,7 @@ fn watch(inner: &Weak<Inner>, stop: &Receiver<()>) {
             tell(registry.expire_due(), "what has expired could not be swept; it is tried again");
             expiry_next = Instant::now() + EXPIRY_EVERY;
         }
+        tell(registry.run_due_orders(), "what is due of orders could not be run; it is tried again");
         drop(registry);
         if stop.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
             return;

@@ -87,6 +87,7 @@ impl Work {
                 // Alone in its batch: what keeps it from being done is looked for once.
                 Command::DeleteAccount(_) | Command::DeleteDevice(_) => BATCH_ROWS_MAX,
                 Command::Expire(bundles) => bundles.len(),
+                Command::RunOrder(run) => 1 + run.bundles.len(),
                 Command::UpdateAccount(update) => 1 + update.user_ids.as_ref().map_or(0, Vec::len),
                 Command::UpdateMeasurement(_) => INTERVAL_BUNDLES,
                 Command::DeleteMeasurement(_)
@@ -106,7 +107,9 @@ impl Work {
                 | Command::CreateMetadata(_)
                 | Command::CreateBundle(_)
                 | Command::PlaceOrder(_)
-                | Command::EndOrder(_) => 1,
+                | Command::EndOrder(_)
+                | Command::PauseOrder(_)
+                | Command::ResumeOrder(_) => 1,
             },
         }
     }

@@ -393,7 +393,7 @@ impl Press<'_> {
         ledger.head.recorded_at = ledger.now;
         let salt = self.salt();
         let requested_at = act.requested_at.min(ledger.now);
-        let (kind, actor) = (act.command.kind(), act.actor.code());
+        let (kind, actor) = (act.command.kind_of_action(changes), act.actor.code());
         let sealed = SealedAction { id, kind, actor, requested_at, salt: &salt, request: &act.request };
         let action_hash = seal::action_hash(&sealed);
         let first_event = ledger.head.event_number.next();
@@ -461,6 +461,9 @@ fn decide_one<'w>(
     let (changes, outcome) = decided.inspect_err(|refusal| {
         ledger.rejected.extend(action::kept_of(act, account_of(&act.command), refusal, state, ledger.now));
     })?;
+    if let Outcome::Ran { done: Err(refusal), .. } = &outcome {
+        ledger.rejected.extend(action::kept_of_run(act, refusal, ledger.now));
+    }
     let mut action_id = None;
     if !changes.is_empty() {
         let id = state.next.action;
@@ -488,6 +491,7 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         Command::UpdateWhitelist(update) => Some(update.account_id),
         Command::CreateDevice(device) => Some(device.account_id),
         Command::PlaceOrder(terms) => Some(terms.source),
+        Command::RunOrder(run) => Some(run.terms.source),
         Command::UpdateAccount(update) => Some(update.account_id),
         Command::DeleteAccount(id) => Some(*id),
         Command::CreateUser(_)
@@ -510,6 +514,8 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         | Command::CreateBundle(_)
         | Command::ImportSeed(_)
         | Command::EndOrder(_)
+        | Command::PauseOrder(_)
+        | Command::ResumeOrder(_)
         | Command::Expire(_) => None,
     }
 }

@@ -10,6 +10,7 @@ mod expire;
 mod issue;
 mod lock;
 mod measurement;
+mod order_run;
 mod organisation;
 mod readings;
 mod recurring_order;
@@ -40,9 +41,9 @@ pub use selection::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed, Po
 pub use user::{RoleChange, UserUpdate};
 
 use crate::device::vocabulary;
-use crate::recurring_order::{OrderKind, OrderTerms};
+use crate::recurring_order::{OrderKind, OrderRun, OrderTerms};
 use crate::{
-    AccountId, Actor, BundleId, Changes, DeviceId, MeasurementId, MetadataDescription, MetadataId,
+    AccountId, Actor, BundleId, Change, Changes, DeviceId, MeasurementId, MetadataDescription, MetadataId,
     OrganisationDescription, OrganisationId, Ratio, RecurringOrder, RecurringOrderId, Refusal, State, UserId,
     WattHours,
 };
@@ -64,7 +65,8 @@ vocabulary! {
         ReleaseHold = 28 "release_hold", CreateBundle = 29 "create", UpdateMutables = 30 "update_mutables",
         RecurringTransfer = 31 "recurring_transfer", RecurringCancel = 32 "recurring_cancel",
         EndOrder = 33 "end_recurring", ImportSeed = 34 "import_seed",
-        Expire = 35 "expire",
+        Expire = 35 "expire", PauseOrder = 36 "pause_recurring", ResumeOrder = 37 "resume_recurring",
+        RunOrder = 38 "run_recurring",
     }
 }
 
@@ -100,6 +102,10 @@ pub enum Command {
     ImportSeed(ImportSeed),
     PlaceOrder(OrderTerms),
     EndOrder(RecurringOrderId),
+    PauseOrder(RecurringOrderId),
+    ResumeOrder(RecurringOrderId),
+    /// The registry's own, in the name of who ordered it.
+    RunOrder(OrderRun),
     /// The registry's own: those of these bundles whose time has come are Expired.
     Expire(Vec<BundleId>),
 }
@@ -135,6 +141,9 @@ impl Command {
                 OrderKind::Cancel => ActionKind::RecurringCancel,
             },
             Self::EndOrder(_) => ActionKind::EndOrder,
+            Self::PauseOrder(_) => ActionKind::PauseOrder,
+            Self::ResumeOrder(_) => ActionKind::ResumeOrder,
+            Self::RunOrder(_) => ActionKind::RunOrder,
             Self::Expire(_) => ActionKind::Expire,
             Self::Bundles(action) => match action.deed {
                 Deed::Transfer { .. } => ActionKind::Transfer,
@@ -146,6 +155,20 @@ impl Command {
                 Deed::Withdraw { .. } => ActionKind::Withdraw,
                 Deed::UpdateMutables { .. } => ActionKind::UpdateMutables,
             },
+        }
+    }
+}
+
+impl Command {
+    /// What an action is that made these changes: a run that did what was ordered is a transfer or a cancellation like any
+    /// other. One that was refused changed the order alone, and is a run.
+    pub fn kind_of_action(&self, changes: &[Change]) -> ActionKind {
+        match self {
+            Self::RunOrder(run) if changes.len() > 1 => match run.terms.deed.kind() {
+                OrderKind::Transfer => ActionKind::Transfer,
+                OrderKind::Cancel => ActionKind::Cancel,
+            },
+            other => other.kind(),
         }
     }
 }
@@ -168,6 +191,12 @@ pub enum Outcome {
     Seed(SeedOutcome),
     /// The order as it is afterwards.
     Order(Box<RecurringOrder>),
+    /// A run of an order: what was done, or why nothing was. The order is as it is afterwards.
+    #[serde(skip)]
+    Ran {
+        order: Box<RecurringOrder>,
+        done: Result<WattHours, Box<Refusal>>,
+    },
     /// How many bundles became Expired.
     Expired(usize),
     /// Every bundle made or changed, and the energy that was acted on, without remainders.
@@ -229,6 +258,9 @@ pub fn decide(
         Command::ImportSeed(rows) => seed::decide(state, actor, rows, now, rules),
         Command::PlaceOrder(terms) => recurring_order::place(state, actor, terms, now),
         Command::EndOrder(id) => recurring_order::end(state, actor, *id),
+        Command::PauseOrder(id) => recurring_order::pause(state, actor, *id),
+        Command::ResumeOrder(id) => recurring_order::resume(state, actor, *id, now),
+        Command::RunOrder(run) => order_run::decide(state, actor, run, now),
         Command::Expire(bundles) => expire::decide(state, actor, bundles, now),
     }
 }

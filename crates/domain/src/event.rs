@@ -210,6 +210,11 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
             let after = fields(salt, |f| f.integer(order_tag::STATE, OrderState::Ended.code()));
             updated(Entity::RecurringOrder, id.0, before, after)
         }
+        Change::OrderChanged { before, after } => order_changed(before, after, salt, |_| ()),
+        Change::OrderRan { before, after, done, .. } => order_changed(before, after, salt, |f| match done {
+            Ok(energy) => f.count(order_tag::RUN_ENERGY, energy.0),
+            Err(refusal) => f.text(order_tag::RUN_REFUSAL, &refusal.to_string()),
+        }),
         Change::ReadingDeleted(id) => EventBody {
             entity: Entity::Measurement,
             entity_id: id.0,
@@ -228,6 +233,20 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
             updated(Entity::Bundle, id.0, was, is)
         }
     }
+}
+
+/// What changed of an order, and what its run came to.
+fn order_changed(
+    before: &RecurringOrder,
+    after: &RecurringOrder,
+    salt: &Salt,
+    run: impl FnOnce(&mut Fields<'_>),
+) -> EventBody {
+    let is = |f: &mut Fields<'_>| {
+        order_fields(f, after);
+        run(f);
+    };
+    changed(Entity::RecurringOrder, after.id.0, salt, |f| order_fields(f, before), is)
 }
 
 /// As if it had been made here; the action says that it was not.
@@ -484,6 +503,10 @@ pub mod order_tag {
     pub const CREATED_AT: u8 = 17;
     pub const NEXT_DUE_AT: u8 = 18;
     pub const RUNS_DONE: u8 = 19;
+    /// Why a run did nothing, as a sentence.
+    pub const RUN_REFUSAL: u8 = 20;
+    /// Wh that a run acted on.
+    pub const RUN_ENERGY: u8 = 21;
 }
 
 fn order_fields(f: &mut Fields<'_>, order: &RecurringOrder) {

@@ -1,10 +1,10 @@
 //! Recurring orders: what is to be transferred or cancelled again and again, and when. Invariant: when a run is due follows
 //! from the first date alone, in UTC; nothing drifts.
 //!
-//! What an order names is looked at when it runs; this is only what was ordered. Nothing here carries an order out.
+//! What an order names is looked at when it runs; this is what was ordered, and what a run makes of the order itself.
 
 use crate::device::vocabulary;
-use crate::{AccountId, DeviceId, EnergySource, Portion, RecurringOrderId};
+use crate::{AccountId, Actor, BundleId, DeviceId, EnergySource, Portion, RecurringOrderId, UserId};
 use jiff::{Span, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +116,55 @@ pub struct RecurringOrder {
     pub state: OrderState,
     /// `None` once it has ended.
     pub next_due_at: Option<Timestamp>,
+    /// Due times that are behind it: those that ran, were refused, or passed while it was paused.
     pub runs_done: u32,
+}
+
+impl RecurringOrder {
+    /// In whose name it runs.
+    pub fn actor(&self) -> Actor {
+        if self.ordered_by == 0 { Actor::Operator } else { Actor::User(UserId(self.ordered_by)) }
+    }
+
+    /// As a run leaves it: the next due time comes, if there is one; `is_over` says that no run can succeed any more.
+    #[must_use]
+    pub fn after_run(&self, is_over: bool) -> Self {
+        self.at_run(self.runs_done.saturating_add(1), OrderState::Active, is_over)
+    }
+
+    /// As it goes on at `now` after a pause: with the first due time that has not passed.
+    #[must_use]
+    pub fn resumed(&self, now: Timestamp) -> Self {
+        let mut run = self.runs_done;
+        while self.terms.schedule.due_at(run).is_some_and(|due| due < now) {
+            run += 1;
+        }
+        self.at_run(run, OrderState::Active, false)
+    }
+
+    /// Held still: nothing of it runs until it is resumed.
+    #[must_use]
+    pub fn paused(&self) -> Self {
+        Self { state: OrderState::Paused, ..self.clone() }
+    }
+
+    fn at_run(&self, run: u32, state: OrderState, is_over: bool) -> Self {
+        let next_due_at = self.terms.schedule.due_at(run).filter(|_| !is_over);
+        let state = if next_due_at.is_none() { OrderState::Ended } else { state };
+        Self { state, next_due_at, runs_done: run, ..self.clone() }
+    }
+}
+
+/// One due time of an order, and what it is to act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderRun {
+    pub order: RecurringOrderId,
+    pub due_at: Timestamp,
+    /// The order's own, which never change.
+    pub terms: OrderTerms,
+    /// What the terms select of what is Active now, the oldest production first, at most
+    /// [`BUNDLES_PER_ACTION_MAX`](crate::action::BUNDLES_PER_ACTION_MAX).
+    pub bundles: Vec<BundleId>,
 }
 
 /// Midnight (UTC) of the day of `at`.

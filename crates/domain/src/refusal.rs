@@ -79,6 +79,15 @@ pub enum Refusal {
     /// Also where the order is not the caller's.
     #[error("Recurring order with id {order_id} not found")]
     OrderMissing { order_id: RecurringOrderId },
+    #[error("Recurring order {order_id} has ended")]
+    OrderOver { order_id: RecurringOrderId },
+    /// Another process has done it, or what it is to act on was used meanwhile: the registry looks again.
+    #[error("Recurring order {order_id} has moved on")]
+    OrderMoved { order_id: RecurringOrderId },
+    #[error("Nothing of device {device_id} can ever match: {cause}")]
+    NeverMatches { device_id: DeviceId, cause: &'static str },
+    #[error("Account {source_id} holds nothing Active that matches")]
+    NothingMatches { source_id: AccountId },
     #[error("The first date {first_at} has passed; it must be at or after {earliest}")]
     DatePassed { first_at: Timestamp, earliest: Timestamp },
     #[error("Neither an account nor a status is stated")]

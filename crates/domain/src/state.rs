@@ -117,6 +117,18 @@ pub enum Change {
         state: OrderState,
         next_due_at: Option<Timestamp>,
     },
+    /// Before and after differ in the state and in what is due next.
+    OrderChanged {
+        before: Box<RecurringOrder>,
+        after: Box<RecurringOrder>,
+    },
+    /// The due time that was next is behind it: with what was done, or why nothing was.
+    OrderRan {
+        before: Box<RecurringOrder>,
+        after: Box<RecurringOrder>,
+        ran_at: Timestamp,
+        done: Result<WattHours, Box<Refusal>>,
+    },
     /// Its interval is free again.
     ReadingDeleted(MeasurementId),
     /// Of what was withdrawn in the interval of this reading, so much counts as held no more.
@@ -166,6 +178,8 @@ impl Change {
             | Self::HoldReleased { .. }
             | Self::OrderPlaced(_)
             | Self::OrderEnded { .. }
+            | Self::OrderChanged { .. }
+            | Self::OrderRan { .. }
             | Self::BundleCreated(_)
             | Self::BundleChanged { .. }
             | Self::Adopted(_) => None,
@@ -252,6 +266,8 @@ pub struct Written {
     /// (measurement, its device and start, Wh that are held no more)
     pub released: Vec<(MeasurementId, DeviceId, Timestamp, WattHours)>,
     pub changed_devices: BTreeSet<DeviceId>,
+    /// Runs of orders, each with its action.
+    pub runs: Vec<(ActionId, Change)>,
     /// New or changed users, accounts and so on, in order.
     pub others: Vec<Change>,
 }
@@ -433,6 +449,10 @@ impl State {
                 Change::ReadingSuperseded { id, by } => self.supersede(*id, *by),
                 Change::Adopted(adopted) => self.adopt(change, adopted),
                 Change::ReadingDeleted(id) => self.delete_reading(*id),
+                Change::OrderRan { after, .. } => {
+                    self.recurring_orders.insert(after.id, RecurringOrder::clone(after));
+                    self.written.runs.push((action, change.clone()));
+                }
                 Change::HoldReleased { id, device, start, energy } => {
                     let place = self.places.get_mut(&(*start, *device)).expect("the reading's interval was loaded");
                     let held = place.held.0.checked_sub(energy.0).expect("what is released was held");
@@ -565,6 +585,9 @@ impl State {
             Change::OrderEnded { id, .. } => {
                 let order = self.recurring_orders.get_mut(id).expect("an order that ends was loaded");
                 (order.state, order.next_due_at) = (OrderState::Ended, None);
+            }
+            Change::OrderChanged { after, .. } => {
+                self.recurring_orders.insert(after.id, RecurringOrder::clone(after));
             }
             other => self.register_party(other),
         }

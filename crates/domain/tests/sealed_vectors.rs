@@ -11,7 +11,7 @@ use domain::{
     AccountId, ActionId, ActionKind, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateAttributes,
     CertificateRange, Change, DeviceDescription, DeviceId, DeviceKind, EnergyCarrier, EnergySource, EventNumber,
     GrossNet, Interval, MeasurementId, MetadataId, Portion, Quality, Ratio, Reading, ReadingSource, RecurringOrder,
-    RecurringOrderId, Schedule, WattHours,
+    RecurringOrderId, Refusal, Schedule, WattHours,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -191,6 +191,20 @@ fn change(input: &Value) -> Change {
             state: OrderState::from_code(int(&input["state"])).unwrap(),
             next_due_at: optional(&input["next_due_at"], instant),
         };
+    }
+    if let Some(paused) = input.get("paused") {
+        let before = order(paused);
+        return Change::OrderChanged { after: Box::new(before.paused()), before: Box::new(before) };
+    }
+    if let Some(ran) = input.get("ran") {
+        let before = order(ran);
+        let refused = |id| Box::new(Refusal::NothingMatches { source_id: AccountId(id) });
+        let done = match optional(&input["refused_of"], int) {
+            None => Ok(WattHours(count(&input["energy"]))),
+            Some(source) => Err(refused(source)),
+        };
+        let after = Box::new(before.after_run(false));
+        return Change::OrderRan { after, ran_at: before.created_at, before: Box::new(before), done };
     }
     if let Some(id) = input.get("bundle_id") {
         return Change::BundleChanged {

@@ -3,7 +3,8 @@
 //! About six reads and six writes whatever the number of commands.
 
 use crate::{
-    account, action, bundle, device, event, measurement, metadata, organisation, recurring_order, session, user,
+    account, action, bundle, device, event, measurement, metadata, order_run, organisation, recurring_order, session,
+    user,
 };
 use crate::{action::ActionRow, event::EventRow};
 use db::{Connection, Result};
@@ -110,7 +111,14 @@ impl Named {
             }
             Command::Bundles(action) => self.add_bundles(action),
             Command::PlaceOrder(terms) => self.add_order(terms),
-            Command::EndOrder(id) => self.recurring_orders.push(id.0),
+            Command::EndOrder(id) | Command::PauseOrder(id) | Command::ResumeOrder(id) => {
+                self.recurring_orders.push(id.0);
+            }
+            Command::RunOrder(run) => {
+                self.recurring_orders.push(run.order.0);
+                self.add_order(&run.terms);
+                self.bundles.extend(run.bundles.iter().map(|id| id.0));
+            }
             Command::Expire(bundles) => self.bundles.extend(bundles.iter().map(|id| id.0)),
             Command::ImportSeed(rows) => self.add_seed(rows),
         }
@@ -165,6 +173,7 @@ impl Named {
 
     fn add_order(&mut self, terms: &OrderTerms) {
         self.accounts.push(terms.source.0);
+        self.devices.extend(terms.device.map(|id| id.0));
         match &terms.deed {
             OrderDeed::Transfer { target } => {
                 self.accounts.push(target.0);
@@ -259,6 +268,9 @@ pub fn load<'c>(
             | Command::ImportSeed(_)
             | Command::PlaceOrder(_)
             | Command::EndOrder(_)
+            | Command::PauseOrder(_)
+            | Command::ResumeOrder(_)
+            | Command::RunOrder(_)
             | Command::Expire(_) => {}
         }
     }
@@ -414,6 +426,12 @@ pub fn write_rows(tx: &mut Connection, state: &State) -> Result<()> {
             session::revoke_all(tx, user)?;
         }
     }
+    for (_, run) in &state.written.runs {
+        if let Change::OrderRan { after, .. } = run {
+            recurring_order::update(tx, after)?;
+        }
+    }
+    order_run::insert(tx, &state.written.runs)?;
     measurement::supersede(tx, &state.written.superseded)?;
     measurement::insert(tx, &state.written.measurements)?;
     bundle::insert(tx, &state.written.adopted_bundles)?;
@@ -468,12 +486,14 @@ fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
         Change::Adopted(Adopted::Account(account)) => account::insert(tx, account),
         Change::OrderPlaced(order) => recurring_order::insert(tx, order),
         Change::OrderEnded { id, .. } => recurring_order::end(tx, *id),
+        Change::OrderChanged { after, .. } => recurring_order::update(tx, after),
         Change::DeviceApproved(_)
         | Change::Adopted(Adopted::Bundle(_))
         | Change::ReadingsAccepted { .. }
         | Change::ReadingSuperseded { .. }
         | Change::ReadingDeleted(_)
         | Change::HoldReleased { .. }
+        | Change::OrderRan { .. }
         | Change::BundleCreated(_)
         | Change::BundleChanged { .. } => unreachable!("written in bulk"),
     }

@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod job;
 pub mod measurement;
 pub mod metadata;
+pub mod order_run;
 pub mod organisation;
 pub mod recurring_order;
 pub mod rejected_action;
@@ -77,5 +78,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "event_search",
         sqlite: include_str!("../migrations/sqlite/V8__event_search.sql"),
         postgres: include_str!("../migrations/postgres/V8__event_search.sql"),
+    },
+    Migration {
+        version: 9,
+        name: "order_run",
+        sqlite: include_str!("../migrations/sqlite/V9__order_run.sql"),
+        postgres: include_str!("../migrations/postgres/V9__order_run.sql"),
     },
 ];

@@ -6,6 +6,7 @@ use domain::recurring_order::{OrderDeed, OrderKind, OrderState, OrderTerms, Peri
 use domain::{
     AccountId, DeviceId, EnergySource, Portion, Ratio, RecurringOrder, RecurringOrderId, Schedule, UserId, WattHours,
 };
+use jiff::Timestamp;
 
 macro_rules! columns {
     () => {
@@ -141,6 +142,29 @@ pub fn insert(tx: &mut Connection, order: &RecurringOrder) -> Result<()> {
             order.next_due_at.into(),
             i64::from(order.runs_done).into(),
         ],
+    )?;
+    Ok(())
+}
+
+/// The one that is due first at `now`, of those that are not among `passed_over`.
+pub fn due(connection: &mut Connection, now: Timestamp, passed_over: &[i64]) -> Result<Option<RecurringOrder>> {
+    connection.query_optional(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM recurring_order o WHERE o.next_due_at <= $1 AND o.state = $2 AND NOT (o.id IN rarray($3)) \
+             ORDER BY o.next_due_at, o.id LIMIT 1"
+        ),
+        &[now.into(), OrderState::Active.code().into(), passed_over.into()],
+        order_of,
+    )
+}
+
+/// Writes what may change of an order.
+pub(crate) fn update(tx: &mut Connection, order: &RecurringOrder) -> Result<()> {
+    tx.execute(
+        "UPDATE recurring_order SET state = $2, next_due_at = $3, runs_done = $4 WHERE id = $1",
+        &[order.id.0.into(), order.state.code().into(), order.next_due_at.into(), i64::from(order.runs_done).into()],
     )?;
     Ok(())
 }

@@ -11,12 +11,14 @@ mod corrections;
 mod dice;
 mod expiry;
 mod issue;
+mod orders;
 mod readings;
 mod register;
 mod tables;
 mod verdict;
 
 pub use dice::Dice;
+pub use orders::RunRow;
 pub use tables::Tables;
 pub use verdict::Verdict;
 
@@ -119,6 +121,10 @@ pub struct Model {
     versions: Vec<Version>,
     /// All that were ever made: id `n` is at place `n - 1`.
     births: Vec<Birth>,
+    /// Id `n` is at place `n - 1`.
+    orders: Vec<orders::ModelOrder>,
+    /// In the order in which they ran.
+    runs: Vec<RunRow>,
     /// When something last changed: the registry's time does not run backwards.
     recorded_at: Timestamp,
 }
@@ -154,7 +160,7 @@ impl Model {
     /// Carries out `command` at `clock`, or says why it must be refused.
     ///
     /// # Panics
-    /// For commands on organisations and metadata: the model is told of those.
+    /// For commands on organisations and metadata, of which the model is told, and for runs of orders, which it does itself.
     pub fn act(&mut self, clock: Timestamp, actor: Actor, command: &Command) -> Verdict {
         let now = clock.max(self.recorded_at);
         let done = match command {
@@ -165,6 +171,10 @@ impl Model {
             Command::Issue(chunk) => self.issue(now, actor, chunk),
             Command::CreateBundle(statement) => self.create_bundle(now, actor, statement),
             Command::Bundles(action) => self.move_bundles(now, actor, action),
+            Command::PlaceOrder(terms) => self.place_order(now, actor, terms),
+            Command::EndOrder(id) => self.end_order(actor, *id),
+            Command::PauseOrder(id) => self.pause_order(actor, *id),
+            Command::ResumeOrder(id) => self.resume_order(now, actor, *id),
             Command::Expire(bundles) => self.expire(now, actor, bundles),
             Command::UpdateWhitelist(update) => self.update_whitelist(actor, update),
             Command::ApproveDevice(id) => self.approve(actor, *id),
@@ -183,8 +193,7 @@ impl Model {
             | Command::DeleteOrganisation(_)
             | Command::CreateMetadata(_)
             | Command::ImportSeed(_)
-            | Command::PlaceOrder(_)
-            | Command::EndOrder(_) => panic!("the model knows none of these"),
+            | Command::RunOrder(_) => panic!("the model knows none of these"),
         };
         match done {
             Err(reason) => Verdict::Refused(reason.to_owned()),

@@ -76,6 +76,10 @@ fn simulate(engine: Engine, seed: u64, rounds: u64) {
         if dice.percent(10) {
             rehearse(&test.registry, &mut dice, &model, test.time.now());
         }
+        if dice.percent(25) {
+            let foretold = model.run_due_orders(test.time.now());
+            assert_eq!(run_due_orders(&test.registry), foretold, "runs of orders");
+        }
         if dice.percent(15) {
             let foretold = model.expire_due(test.time.now());
             assert_eq!(test.registry.expire_due().expect("it sweeps"), foretold, "bundles expired");
@@ -93,6 +97,12 @@ fn simulate(engine: Engine, seed: u64, rounds: u64) {
     assert_verified(test.database.url());
     // Neither the rules nor the refusals may go unseen because the dice are loaded.
     assert!(carried_out > rounds && refused > rounds / 2, "{carried_out} carried out, {refused} refused");
+}
+
+/// All that is due, however many turns it takes.
+fn run_due_orders(registry: &Registry) -> usize {
+    let turns = std::iter::repeat_with(|| registry.run_due_orders().expect("they run"));
+    turns.take_while(|runs| *runs > 0).sum()
 }
 
 /// Submits `count` commands without waiting in between, and compares each answer with what the model foretold.

@@ -15,6 +15,8 @@ mod idempotency;
 mod jobs;
 #[path = "writer/market.rs"]
 mod market;
+#[path = "writer/orders.rs"]
+mod orders;
 #[path = "writer/queue.rs"]
 mod queue;
 #[path = "writer/rejected.rs"]

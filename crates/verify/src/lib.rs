@@ -9,6 +9,7 @@
 //! | releases | what was released, by device and time | it belongs to a reading and is at most what was withdrawn |
 //! | bundles | rows and their events, by id | the fold of a bundle's events is its row; ranges, splits, hashes, states |
 //! | registrations | rows and their events, by id | the same of users, accounts, devices and so on |
+//! | runs | rows and the events of their orders | each run has one row that says what its event says |
 //!
 //! Invariant: it shares no code with the rules or with what writes, so that it is a second statement of the truth; the
 //! decoder, the hashes and the tables of what may follow what are its own. It streams: memory grows with devices,
@@ -23,6 +24,8 @@ mod head;
 mod intervals;
 mod log;
 mod moves;
+mod order_runs;
+mod orders;
 mod readings;
 mod registrations;
 mod releases;
@@ -75,6 +78,7 @@ pub fn run(
         releases::check(connection, &mut audit)?;
         bundle::check(connection, &mut audit, &head, &mut world, &snapshots)?;
         registrations::check(connection, &mut audit, &head, &world)?;
+        order_runs::check(connection, &mut audit)?;
         Ok(audit.into_report())
     })
 }

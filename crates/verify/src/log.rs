@@ -6,6 +6,7 @@ use crate::PAGE;
 use crate::decode::{Fault, Fields};
 use crate::head::{Head, check_next};
 use crate::moves::{Moves, tag};
+use crate::orders;
 use crate::report::{Audit, FindingKind, Noun, Phase, at, hex};
 use crate::rows::{self, Event, number};
 use crate::rules::{self, entity, roles_for};
@@ -128,12 +129,14 @@ impl Log {
         }
         // of themselves everybody may
         let is_own = kind == rules::kind::UPDATE_USER && event.entity == entity::USER && event.entity_id == actor;
+        // a run that was refused was perhaps refused for that; whether it is one is judged with its order
+        let is_run = kind == rules::kind::RUN_ORDER;
         let event = event.number;
         if !self.world.knows_user(actor) {
             audit.find(FindingKind::ActorUnknown, Noun::Action, id, Some(event), || {
                 format!("action {id} was taken by user {actor}, who did not exist")
             });
-        } else if !is_own && !self.world.has_role(actor, roles_for(kind)) {
+        } else if !is_own && !is_run && !self.world.has_role(actor, roles_for(kind)) {
             audit.find(FindingKind::ActorNotPermitted, Noun::Action, id, Some(event), || {
                 format!("action {id} of kind {kind} was taken by user {actor}, who had no role for it")
             });
@@ -174,13 +177,8 @@ impl Log {
             return self.moves.event(audit, &self.world, action, event, &before, &after);
         }
         self.moves.interrupted(audit);
-        if let Some(action) = action.filter(|_| entity == entity::RECURRING_ORDER && change == rules::CREATE) {
-            let (id, source) = (event.entity_id, after.integer(2)?.unwrap_or(0));
-            if !self.world.may_trade(action.actor, source) {
-                audit.find(FindingKind::ActorNotPermitted, Noun::RecurringOrder, id, Some(number), || {
-                    format!("user {} placed order {id}, who could not act for account {source} then", action.actor)
-                });
-            }
+        if let Some(action) = action.filter(|_| entity == entity::RECURRING_ORDER) {
+            return orders::event(audit, &mut self.world, action, event, &after);
         }
         self.world.apply(audit, event, &before, &after)
     }

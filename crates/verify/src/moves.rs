@@ -223,6 +223,9 @@ fn judge_move(
         }
         return;
     }
+    if let Some(run) = world.run.filter(|run| run.action == action.id && !run.moves(source, target)) {
+        find(FindingKind::OrderWrong, format!("{moved}; the order {} that ran says otherwise", run.order));
+    }
     if action.kind != kind::TRANSFER {
         let text = format!("{moved} by action {} of kind {}, which is not a transfer", action.id, action.kind);
         find(FindingKind::MovedByOtherAction, text);

@@ -117,6 +117,8 @@ kinds! {
     MovedByStranger = 5,
     /// Moved into an account that had not whitelisted the sender.
     MovedWithoutWhitelist = 5,
+    /// A recurring order that ran, paused, went on or ended otherwise than it was ordered.
+    OrderWrong = 5,
     /// Moved into an account that was deleted, or still Active, Reserved or Locked in one; a device left behind in one.
     DeletedInUse = 5,
     /// What must never change after issue was changed, or differs from the device as it was.

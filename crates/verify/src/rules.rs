@@ -70,6 +70,11 @@ pub(crate) mod kind {
     pub(crate) const UPDATE_MUTABLES: i64 = 30;
     /// Rows of a demonstration registry are adopted, with their ids and in their states.
     pub(crate) const IMPORT_SEED: i64 = 34;
+    pub(crate) const END_ORDER: i64 = 33;
+    pub(crate) const PAUSE_ORDER: i64 = 36;
+    pub(crate) const RESUME_ORDER: i64 = 37;
+    /// A run of an order that was refused; one that was not is a transfer or a cancellation.
+    pub(crate) const RUN_ORDER: i64 = 38;
     /// The registry's own, once a bundle's time has come.
     pub(crate) const EXPIRE: i64 = 35;
 }
@@ -164,7 +169,10 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
         }
         (MEASUREMENT, DELETE) => action == kind::DELETE_MEASUREMENT,
         (RECURRING_ORDER, CREATE) => action == 31 || action == 32,
-        (RECURRING_ORDER, UPDATE) => action == 33,
+        (RECURRING_ORDER, UPDATE) => matches!(
+            action,
+            kind::END_ORDER | kind::PAUSE_ORDER | kind::RESUME_ORDER | kind::RUN_ORDER | kind::TRANSFER | kind::CANCEL
+        ),
         (ATTRIBUTES, CREATE) => issues(action),
         (BUNDLE, CREATE) if !is_child => issues(action),
         // whole bundles only
@@ -208,7 +216,7 @@ pub(crate) fn roles_for(action: i64) -> i64 {
         | kind::RELEASE_HOLD
         | kind::CREATE_BUNDLE
         | kind::UPDATE_MUTABLES => ADMINISTRATOR | ISSUER,
-        kind::TRANSFER..=kind::RESERVE | 31..=33 => TRADERS,
+        kind::TRANSFER..=kind::RESERVE | 31..=33 | kind::PAUSE_ORDER | kind::RESUME_ORDER => TRADERS,
         _ => 0,
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: it holds what the events up to now say, whatever the tables say. It grows with users, accounts and devices.
 
 use crate::decode::{Fault, Fields};
+use crate::orders::{Order, Run};
 use crate::report::{Audit, FindingKind, Noun, shown};
 use crate::rows::Event;
 use crate::rules::{ADMINISTRATORS, CREATE, DELETE, TRADERS, entity};
@@ -21,6 +22,10 @@ pub(crate) struct World {
     /// (who receives, who may send)
     pub(crate) whitelist: BTreeSet<(i64, i64)>,
     pub(crate) devices: HashMap<i64, Device>,
+    /// Recurring orders as they are.
+    pub(crate) orders: HashMap<i64, Order>,
+    /// The last run of one.
+    pub(crate) run: Option<Run>,
     /// The actions that adopted rows of another registry.
     pub(crate) imports: BTreeSet<i64>,
 }

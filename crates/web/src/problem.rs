@@ -71,6 +71,14 @@ kinds! {
         "A bundle that the request names is not in the source account. Nothing was done for the others either.";
     ORDER_MISSING = "order_missing" NOT_FOUND "Recurring order not found"
         "The recurring order does not exist, or is of an account that is not yours.";
+    ORDER_OVER = "order_over" CONFLICT "The recurring order has ended"
+        "What has ended neither pauses nor goes on. Place another order.";
+    ORDER_MOVED = "order_moved" CONFLICT "The recurring order has moved on"
+        "Another process has carried out this run, or what it was to act on was used meanwhile.";
+    NEVER_MATCHES = "never_matches" BAD_REQUEST "Nothing can ever match"
+        "The order names a device of the account that has no such certificates and never will, so no run of it could succeed.";
+    NOTHING_MATCHES = "nothing_matches" BAD_REQUEST "Nothing matches"
+        "When the order ran, the account held nothing Active that its filters let through. The order goes on.";
     DATE_PASSED = "date_passed" BAD_REQUEST "The first date has passed" "A recurring order begins today (UTC) or later.";
     WHITELIST_IS_SELF = "whitelist_is_self" BAD_REQUEST "An account cannot whitelist itself"
         "A whitelist says which other accounts may send; the account itself has no place on it.";
@@ -234,6 +242,12 @@ impl Problem {
     fn new(kind: &Kind, detail: Option<String>, members: Map<String, Value>) -> Self {
         let r#type = format!("/problems/{}", kind.slug);
         Self { r#type, title: kind.title, status: kind.status.as_u16(), detail, members }
+    }
+
+    /// Of a refusal that is told and not answered.
+    pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
+        let members = members_of(&app::Error::Refused(refusal.clone()));
+        Self::new(of_refusal(refusal), Some(refusal.to_string()), members)
     }
 
     /// Of a refusal that was kept: what was answered then. `None` for a reason that this version does not know.
@@ -426,6 +440,10 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::ReasonMissing => &REASON_MISSING,
         Refusal::OrderMissing { .. } => &ORDER_MISSING,
         Refusal::DatePassed { .. } => &DATE_PASSED,
+        Refusal::OrderOver { .. } => &ORDER_OVER,
+        Refusal::OrderMoved { .. } => &ORDER_MOVED,
+        Refusal::NeverMatches { .. } => &NEVER_MATCHES,
+        Refusal::NothingMatches { .. } => &NOTHING_MATCHES,
         Refusal::NotIssuable { .. } => &NOT_ISSUABLE,
         Refusal::StatementDiffers { .. } => &STATEMENT_DIFFERS,
         Refusal::NothingStated => &NOTHING_STATED,
@@ -509,6 +527,10 @@ mod tests {
             Refusal::ReasonMissing,
             Refusal::OrderMissing { order_id: domain::RecurringOrderId(1) },
             Refusal::DatePassed { first_at: jiff::Timestamp::UNIX_EPOCH, earliest: jiff::Timestamp::UNIX_EPOCH },
+            Refusal::OrderOver { order_id: domain::RecurringOrderId(1) },
+            Refusal::OrderMoved { order_id: domain::RecurringOrderId(1) },
+            Refusal::NeverMatches { device_id: DeviceId(1), cause: "it consumes" },
+            Refusal::NothingMatches { source_id: domain::AccountId(1) },
             Refusal::NotIssuable {
                 device_id: DeviceId(1),
                 start: jiff::Timestamp::UNIX_EPOCH,

@@ -7,6 +7,7 @@ mod device;
 mod expire;
 mod issue;
 mod measurement;
+mod order_run;
 mod organisation;
 mod portions;
 mod properties;

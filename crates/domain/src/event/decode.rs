@@ -236,6 +236,8 @@ const ORDER: Names = &[
     (order_tag::CREATED_AT, "created_at", Written::Instant),
     (order_tag::NEXT_DUE_AT, "next_due_at", Written::Instant),
     (order_tag::RUNS_DONE, "runs_done", Written::Integer),
+    (order_tag::RUN_REFUSAL, "rejection", Written::Hash),
+    (order_tag::RUN_ENERGY, "total_quantity", Written::Integer),
 ];
 
 fn names(entity: Entity) -> Names {

@@ -94,6 +94,8 @@ impl State {
             | Change::BundleChanged { .. }
             | Change::OrderPlaced(_)
             | Change::OrderEnded { .. }
+            | Change::OrderChanged { .. }
+            | Change::OrderRan { .. }
             | Change::Adopted(_) => unreachable!("applied by its own function"),
         }
     }

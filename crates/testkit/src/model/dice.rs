@@ -8,9 +8,10 @@ use domain::action::{
     BundleAction, CreateBundle, Deed, IssueChunk, MeasurementUpdate, Portion, Stated, StatedPlace, SubmitReadings,
     WhitelistUpdate,
 };
+use domain::recurring_order::{OrderDeed, OrderTerms, PeriodUnit};
 use domain::{
     AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, GrossNet, Interval, MeasurementId, MetadataId,
-    Quality, Ratio, Reading, ReadingSource, UserId, WattHours,
+    Quality, Ratio, Reading, ReadingSource, RecurringOrderId, Schedule, UserId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -47,6 +48,9 @@ impl Dice {
         if self.percent(8) {
             return self.registration(model);
         }
+        if self.percent(6) {
+            return self.order(model, now);
+        }
         match self.below(100) {
             0..=15 => self.submission(model, now),
             16..=31 => self.issue(model, now),
@@ -76,6 +80,41 @@ impl Dice {
                 self.pick(&expiries).map_or(now, |expiry| *expiry - early)
             }
         }
+    }
+
+    /// Orders are placed, paused, resumed and ended.
+    fn order(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
+        let count = i64::try_from(model.orders.len()).expect("few orders");
+        if count > 0 && self.percent(50) {
+            let is_odd = self.percent(5);
+            let id = RecurringOrderId(1 + self.below(count + i64::from(is_odd)));
+            let place = usize::try_from(id.0 - 1).expect("an id");
+            let source = model.orders.get(place).map_or(AccountId(UNKNOWN), |order| order.terms.source);
+            let command = match self.below(5) {
+                0 => Command::EndOrder(id),
+                1 | 2 => Command::PauseOrder(id),
+                _ => Command::ResumeOrder(id),
+            };
+            return (self.member(model, source), command);
+        }
+        let source = self.account(model);
+        let deed = if self.percent(60) {
+            OrderDeed::Transfer { target: self.account(model) }
+        } else {
+            let beneficiary = self.percent(50).then(|| "Ada's bakery".to_owned());
+            let beneficiary_account = self.percent(30).then(|| self.account(model));
+            OrderDeed::Cancel { beneficiary, beneficiary_account, purpose: None }
+        };
+        let schedule = Schedule {
+            first_at: now + SignedDuration::from_mins(30 * (self.below(40) - 4)),
+            unit: *self.pick(PeriodUnit::ALL).expect("there are four"),
+            every: u32::try_from(1 + self.below(3)).expect("it is small"),
+            runs: self.percent(40).then(|| u32::try_from(1 + self.below(4)).expect("it is small")),
+        };
+        let device = self.percent(30).then(|| self.device(model));
+        let portion = self.portion(30);
+        let terms = OrderTerms { deed, source, schedule, device, energy_source: None, portion };
+        (self.member(model, source), Command::PlaceOrder(terms))
     }
 
     /// Of some bundles, due or not, and mostly as the registry does it.

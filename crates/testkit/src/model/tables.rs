@@ -1,6 +1,6 @@
 //! The tables as the model says they must be, and as they are.
 
-use super::Model;
+use super::{Model, RunRow};
 use db::Connection;
 use domain::BundleId;
 use jiff::Timestamp;
@@ -56,6 +56,16 @@ pub struct UserRow {
     pub is_deleted: bool,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderRow {
+    pub id: i64,
+    pub source: i64,
+    pub ordered_by: i64,
+    pub state: i64,
+    pub next_due_at: Option<Timestamp>,
+    pub runs_done: i64,
+}
+
 /// What the tables hold of the ledger, in the order of ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables {
@@ -68,6 +78,9 @@ pub struct Tables {
     pub accounts: Vec<(i64, Option<String>)>,
     /// (user, account)
     pub memberships: Vec<(i64, i64)>,
+    pub orders: Vec<OrderRow>,
+    /// By order and due time.
+    pub runs: Vec<RunRow>,
 }
 
 impl Tables {
@@ -160,7 +173,41 @@ impl Tables {
             &[],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(Self { bundles, readings, devices, whitelist, users, accounts, memberships })
+        let (orders, runs) = (Self::read_orders(connection)?, Self::read_runs(connection)?);
+        Ok(Self { bundles, readings, devices, whitelist, users, accounts, memberships, orders, runs })
+    }
+
+    fn read_orders(connection: &mut Connection) -> db::Result<Vec<OrderRow>> {
+        connection.query(
+            "SELECT id, source_id, ordered_by, state, next_due_at, runs_done FROM recurring_order ORDER BY id",
+            &[],
+            |row| {
+                Ok(OrderRow {
+                    id: row.get(0)?,
+                    source: row.get(1)?,
+                    ordered_by: row.get(2)?,
+                    state: row.get(3)?,
+                    next_due_at: row.get(4)?,
+                    runs_done: row.get(5)?,
+                })
+            },
+        )
+    }
+
+    fn read_runs(connection: &mut Connection) -> db::Result<Vec<RunRow>> {
+        connection.query(
+            "SELECT order_id, due_at, energy_wh, refusal FROM order_run ORDER BY order_id, due_at",
+            &[],
+            |row| {
+                let refusal: Option<String> = row.get(3)?;
+                let reason = |json: String| {
+                    let json: serde_json::Value = serde_json::from_str(&json).expect("a refusal is JSON");
+                    json["reason"].as_str().expect("a refusal has a reason").to_owned()
+                };
+                let refusal = refusal.map(reason);
+                Ok(RunRow { order: row.get(0)?, due_at: row.get(1)?, energy: row.get(2)?, refusal })
+            },
+        )
     }
 
     /// # Panics
@@ -173,6 +220,8 @@ impl Tables {
         assert_rows(&self.users, &expected.users, "registry_user");
         assert_rows(&self.accounts, &expected.accounts, "account");
         assert_rows(&self.memberships, &expected.memberships, "account_user");
+        assert_rows(&self.orders, &expected.orders, "recurring_order");
+        assert_rows(&self.runs, &expected.runs, "order_run");
     }
 }
 
@@ -205,7 +254,27 @@ impl Model {
             users: self.user_rows(),
             accounts,
             memberships,
+            orders: self.order_rows(),
+            runs: self.run_rows(),
         }
+    }
+
+    fn order_rows(&self) -> Vec<OrderRow> {
+        let row = |(id, order): (i64, &super::orders::ModelOrder)| OrderRow {
+            id,
+            source: order.terms.source.0,
+            ordered_by: order.by.code(),
+            state: order.state.code(),
+            next_due_at: order.next,
+            runs_done: order.behind.into(),
+        };
+        (1..).zip(&self.orders).map(row).collect()
+    }
+
+    fn run_rows(&self) -> Vec<RunRow> {
+        let mut runs = self.runs.clone();
+        runs.sort_by_key(|run| (run.order, run.due_at));
+        runs
     }
 
     fn user_rows(&self) -> Vec<UserRow> {

@@ -3,7 +3,8 @@
 
 use app::{Answer, Error};
 use domain::action::BundleResult;
-use domain::{BundleId, BundleStatus, CertificateRange, DeviceId, MeasurementId, Outcome, WattHours};
+use domain::recurring_order::OrderState;
+use domain::{BundleId, BundleStatus, CertificateRange, DeviceId, MeasurementId, Outcome, RecurringOrderId, WattHours};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -34,6 +35,10 @@ pub enum Verdict {
         is_expired: bool,
     },
     Expired(usize),
+    /// The order as it is then.
+    Order(RecurringOrderId, OrderState, Option<Timestamp>),
+    /// What a run acted on, or why on nothing.
+    Ran(Result<WattHours, String>),
     Bundles {
         result: Vec<BundleResult>,
         total: WattHours,
@@ -78,14 +83,18 @@ impl Verdict {
                 is_expired: created.bundle.status == BundleStatus::Expired,
             },
             Outcome::Bundles { result, total } => Self::Bundles { result, total },
+            Outcome::Ran { done, .. } => match done {
+                Ok(energy) => Self::Ran(Ok(energy)),
+                Err(refusal) => Self::Ran(Err(reason(serde_json::to_value(&refusal)))),
+            },
+            Outcome::Order(order) => Self::Order(order.id, order.state, order.next_due_at),
             Outcome::Expired(count) => Self::Expired(count),
             Outcome::User(_)
             | Outcome::Organisation(_)
             | Outcome::Account(_)
             | Outcome::Device(_)
             | Outcome::Metadata(_)
-            | Outcome::Seed(_)
-            | Outcome::Order(_) => Self::Done,
+            | Outcome::Seed(_) => Self::Done,
         }
     }
 

@@ -103,7 +103,7 @@ impl Ledger {
 
     pub(crate) fn act(&mut self, actor: Actor, command: &Command) {
         let (now, rules) = (self.now, self.rules);
-        self.seal(actor, command, command.kind(), |state| {
+        self.seal(actor, command, None, |state| {
             decide(state, actor, command, now, &rules).unwrap_or_else(|refusal| panic!("{command:?}: {refusal}")).0
         });
     }
@@ -116,7 +116,7 @@ impl Ledger {
         command: &Command,
         changes: impl FnOnce(&State) -> Changes,
     ) {
-        self.seal(actor, command, kind, |state| changes(state));
+        self.seal(actor, command, Some(kind), |state| changes(state));
     }
 
     /// As [`forge`](Self::forge), where the state itself must be made to go along.
@@ -127,10 +127,16 @@ impl Ledger {
         command: &Command,
         changes: impl FnOnce(&mut State) -> Changes,
     ) {
-        self.seal(actor, command, kind, changes);
+        self.seal(actor, command, Some(kind), changes);
     }
 
-    fn seal(&mut self, actor: Actor, command: &Command, kind: ActionKind, changes: impl FnOnce(&mut State) -> Changes) {
+    fn seal(
+        &mut self,
+        actor: Actor,
+        command: &Command,
+        kind: Option<ActionKind>,
+        changes: impl FnOnce(&mut State) -> Changes,
+    ) {
         let (now, first_salt) = (self.now, self.salts);
         let written = self.connection.transaction(|tx| -> db::Result<usize> {
             let mut head = store::head::lock(tx)?;
@@ -138,6 +144,7 @@ impl Ledger {
             store::batch::load_apart(tx, &mut state, now, std::iter::once(command))?;
             let changes = changes(&mut state);
             assert!(!changes.is_empty(), "{command:?} changes nothing");
+            let kind = kind.unwrap_or_else(|| command.kind_of_action(&changes));
             let id = state.next.action;
             state.apply(id, &changes);
             state.next.action = id.next();

@@ -9,6 +9,7 @@ mod damaged;
 mod expiry;
 mod forged;
 mod ledger;
+mod order_runs;
 mod orders;
 mod seed;
 mod statements;

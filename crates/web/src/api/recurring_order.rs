@@ -1,7 +1,9 @@
-//! Recurring orders: placed, listed, ended.
+//! Recurring orders: placed, listed, ended. What becomes of them is in `runs`.
 //!
 //! Clients name the members of a schedule after what recurs (`initial_transfer_datetime`) or, as in the answers,
 //! `initial_action_datetime` for either; both are read.
+
+mod runs;
 
 use super::act::Amount;
 use super::device::EnergySourceWord;
@@ -33,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(recurring_cancel))
         .routes(routes!(list))
         .routes(routes!(end))
+        .merge(runs::routes())
 }
 
 /// How a schedule's members are named: after what recurs, or generally.
@@ -363,7 +366,7 @@ struct OrderBody {
     next_due_at: Option<At>,
     /// When the next five runs are due.
     next_due_dates: Vec<At>,
-    /// Runs done so far.
+    /// Due times that are behind it: those that ran, were refused, or passed while it was paused.
     runs_done: u32,
     /// When it was ordered.
     created_at: At,
@@ -393,8 +396,11 @@ impl From<&RecurringOrder> for OrderBody {
 
 /// Order a recurring transfer
 ///
-/// This version keeps the order and shows when it is due; it does not run it. The target must exist, differ from the source
-/// and have whitelisted it. The 31st is clamped to the last day of a shorter month, each date being counted from the first,
+/// The registry runs it at each due time, in the caller's name and with the rights that they have then, on what the source
+/// holds Active then and the filters let through: the oldest production first, at most 10,000 bundles. A run that a rule
+/// refuses, or that finds nothing, leaves the reason, and the order goes on. Due times that passed while the registry was off
+/// are run once each when it is back, on what is there then. The target must exist, differ from the source and have
+/// whitelisted it, now and at each run; once an account that the order names is deleted, it ends. The 31st is clamped to the last day of a shorter month, each date being counted from the first,
 /// in UTC. For Trading and Production Users of the source account.
 #[utoipa::path(
     post, path = "/certificate/recurring_transfer", tag = "Certificates", request_body = TransferSchema,
@@ -418,7 +424,7 @@ async fn recurring_transfer(
 
 /// Order a recurring cancellation
 ///
-/// This version keeps the order and shows when it is due; it does not run it. Dates are counted as for a recurring transfer.
+/// The registry runs it as it does a recurring transfer, and dates are counted likewise.
 /// For Trading and Production Users of the source account.
 #[utoipa::path(
     post, path = "/certificate/recurring_cancel", tag = "Certificates", request_body = CancelSchema,

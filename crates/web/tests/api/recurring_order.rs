@@ -2,6 +2,7 @@
 
 use crate::{Market, assert_faults, assert_problem, merged};
 use domain::Role;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use testkit::http::{Answer, Client};
 use testkit::{ENGINES, assert_verified};
@@ -226,4 +227,160 @@ fn orders_are_listed_in_pages_and_by_source() {
         &market.trader.get(&format!("{LIST}?limit=0&source_id=x&state=active")),
         &[("query.limit", "greater_than"), ("query.source_id", "int_parsing"), ("query.state", "extra_forbidden")],
     );
+}
+
+/// An order that is due half an hour after the market was made, and each day then.
+fn soon(market: &Market, more: &Value) -> Value {
+    let daily = json!({
+        "initial_transfer_datetime": "2026-03-01T12:30:00Z", "recurring_transfer_period_units": "days",
+        "certificate_quantity": 150,
+    });
+    transfer(market, &market.trader, &merged(daily, more)).expect(202).json
+}
+
+/// Half an hour later, what is due is run.
+fn run(market: &Market) -> usize {
+    market.app.testkit.time.advance(SignedDuration::from_mins(30));
+    market.app.testkit.registry.run_due_orders().expect("they run")
+}
+
+#[test]
+fn a_run_is_a_transfer_like_any_other_and_the_order_lists_it() {
+    for engine in ENGINES {
+        let market = Market::on(engine, 3, 100);
+        soon(&market, &json!({}));
+        let preview = market.trader.get("/certificate/recurring/1/preview?count=2").expect(200).json;
+        let expected = json!({
+            "id": 1, "order_state": "active", "next_due_dates": ["2026-03-01T12:30:00Z", "2026-03-02T12:30:00Z"],
+            "next_run": {"total_quantity": 150, "bundles": 2, "rejection": null},
+        });
+        assert_eq!(preview, expected);
+        assert_eq!(run(&market), 1);
+        let page = market.trader.get("/certificate/recurring/1/runs").expect(200).json;
+        let [done] = page["runs"].as_array().expect("a list").as_slice() else { panic!("{page}") };
+        let action = done["action_id"].as_i64().expect("an id");
+        let expected = json!({
+            "due_at": "2026-03-01T12:30:00Z", "ran_at": "2026-03-01T12:30:00Z", "action_id": action,
+            "total_quantity": 150, "rejection": null,
+        });
+        assert_eq!((done, &page["next_cursor"]), (&expected, &Value::Null));
+        let receipt = market.trader.get(&format!("/certificate/action/{action}")).expect(200).json;
+        for (name, value) in [
+            ("action_type", json!("transfer")),
+            ("source_id", json!(market.source)),
+            ("target_id", json!(market.target)),
+            ("user_id", json!(market.trader.user_id())),
+            ("certificate_quantity", json!(150)),
+            ("granular_certificate_bundle_ids", json!([1, 2])),
+            ("total_quantity", json!(150)),
+        ] {
+            assert_eq!(receipt[name], value, "{name}");
+        }
+        market.buyer().get(&format!("/certificate/action/{action}")).expect(200);
+        let order = market.trader.get("/certificate/recurring/1").expect(200).json;
+        assert_eq!((&order["runs_done"], &order["next_due_at"]), (&json!(1), &json!("2026-03-02T12:30:00Z")));
+        assert_verified(market.app.testkit.database.url());
+    }
+}
+
+#[test]
+fn a_refused_run_says_why_in_the_order_and_among_the_rejected_actions() {
+    let market = Market::new(1, 100);
+    soon(&market, &json!({}));
+    let next = &market.trader.get("/certificate/recurring/1/preview").expect(200).json["next_run"];
+    assert_eq!((&next["total_quantity"], &next["rejection"]["held"]), (&json!(0), &json!(100)));
+    assert_eq!(run(&market), 1);
+    let page = market.trader.get("/certificate/recurring/1/runs").expect(200).json;
+    let why = &page["runs"][0]["rejection"];
+    assert_eq!((&why["type"], &why["held"], &why["asked"]), (&json!("/problems/not_enough"), &json!(100), &json!(150)));
+    assert_eq!(page["runs"][0]["total_quantity"], 0);
+    let rejected = market.trader.get("/certificate/action/list?status=rejected").expect(200).json;
+    let kept = &rejected["actions"][0];
+    assert_eq!((&kept["action_type"], &kept["rejection"]["detail"]), (&json!("transfer"), &why["detail"]));
+    let action = &page["runs"][0]["action_id"];
+    let run = market.trader.get(&format!("/certificate/action/{action}")).expect(200).json;
+    assert_eq!((&run["action_type"], &run["result"]), (&json!("run_recurring"), &json!([])));
+    assert_verified(market.app.testkit.database.url());
+}
+
+#[test]
+fn an_order_pauses_and_goes_on() {
+    for engine in ENGINES {
+        let market = Market::on(engine, 3, 100);
+        soon(&market, &json!({}));
+        let paused = market.trader.send("POST", "/certificate/recurring/1/pause", "").expect(200);
+        assert_eq!((&paused.json["order_state"], paused.event()), (&json!("paused"), market.event()));
+        let again = market.trader.send("POST", "/certificate/recurring/1/pause", "").expect(200);
+        assert_eq!(again.json, paused.json);
+        assert_eq!(run(&market), 0);
+        market.app.testkit.time.advance(SignedDuration::from_mins(1));
+        let resumed = market.trader.send("POST", "/certificate/recurring/1/resume", "").expect(200).json;
+        assert_eq!((&resumed["order_state"], &resumed["runs_done"]), (&json!("active"), &json!(1)));
+        assert_eq!(resumed["next_due_at"], "2026-03-02T12:30:00Z");
+        assert_eq!(market.trader.get("/certificate/recurring/1").expect(200).json, resumed);
+        market.trader.send("DELETE", "/certificate/recurring/1", "").expect(200);
+        for change in ["pause", "resume"] {
+            let answer = market.trader.send("POST", &format!("/certificate/recurring/1/{change}"), "");
+            assert_problem(&answer, 409, "order_over");
+        }
+        let preview = market.trader.get("/certificate/recurring/1/preview").expect(200).json;
+        assert_eq!((&preview["next_run"], &preview["next_due_dates"]), (&Value::Null, &json!([])));
+        assert_verified(market.app.testkit.database.url());
+    }
+}
+
+#[test]
+fn runs_come_in_pages_the_latest_first() {
+    let market = Market::new(1, 100);
+    soon(&market, &json!({"certificate_quantity": 10}));
+    for _ in 0..3 {
+        assert_eq!(run(&market), 1);
+        market.app.testkit.time.advance(SignedDuration::from_mins(23 * 60 + 30));
+    }
+    // Their sessions are over by then.
+    let auditor = market.app.with_user(&[Role::Auditor], &[]);
+    let due = |page: &Value| {
+        let runs = page["runs"].as_array().expect("a list");
+        runs.iter().map(|run| run["due_at"].as_str().expect("a time").to_owned()).collect::<Vec<_>>()
+    };
+    let page = auditor.get("/certificate/recurring/1/runs?limit=2").expect(200).json;
+    assert_eq!(due(&page), ["2026-03-03T12:30:00Z", "2026-03-02T12:30:00Z"]);
+    let cursor = page["next_cursor"].as_str().expect("there is more");
+    let last = auditor.get(&format!("/certificate/recurring/1/runs?limit=2&cursor={cursor}")).expect(200).json;
+    assert_eq!((due(&last), &last["next_cursor"]), (vec!["2026-03-01T12:30:00Z".to_owned()], &Value::Null));
+    assert_faults(
+        &auditor.get("/certificate/recurring/1/preview?count=101&limit=1"),
+        &[("query.count", "less_than_equal"), ("query.limit", "extra_forbidden")],
+    );
+}
+
+#[test]
+fn an_order_that_can_never_succeed_is_refused_when_it_is_placed() {
+    let market = Market::new(0, 0);
+    let answer = transfer(&market, &market.trader, &json!({"device_id": market.device, "energy_source": "hydro"}));
+    assert_problem(&answer, 400, "never_matches");
+    // What others have, or nobody, is not told apart.
+    for device in [99, 1_000] {
+        transfer(&market, &market.trader, &json!({"device_id": device, "energy_source": "hydro"})).expect(202);
+    }
+}
+
+#[test]
+fn strangers_cannot_tell_an_order_from_none() {
+    let market = Market::new(0, 0);
+    soon(&market, &json!({}));
+    let stranger = market.buyer();
+    for (method, place) in [("GET", ""), ("GET", "/preview"), ("GET", "/runs"), ("POST", "/pause"), ("POST", "/resume")]
+    {
+        let at = |id: i64| stranger.send(method, &format!("/certificate/recurring/{id}{place}"), "");
+        assert_problem(&at(1), 404, "order_missing");
+        assert_eq!(at(1).text.replace('1', "#"), at(9).text.replace('9', "#"), "{method} {place}");
+        let auditor = market.app.with_user(&[Role::Auditor], &[]);
+        let answer = auditor.send(method, &format!("/certificate/recurring/1{place}"), "");
+        if method == "GET" {
+            answer.expect(200);
+        } else {
+            assert_problem(&answer, 403, "forbidden");
+        }
+    }
 }
