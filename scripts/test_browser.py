@@ -348,6 +348,39 @@ def test_without_scripts(browser):
     visitor.finish()
 
 
+def test_standing_order(browser):
+    """An order is placed, looked at, paused, resumed and ended; its pages are examined with what stands on them."""
+    visitor = Visitor(browser, "producer")
+    page = visitor.page
+    page.goto("/ui/account/1")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Standing orders").click()
+    page.get_by_role("link", name="Order transfers").click()
+    page.get_by_label("To which account").select_option("Marrowfield Trading")
+    day = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=2)
+    page.get_by_label("First due").fill(f"{day}T06:00Z")
+    page.get_by_label("Or a share in percent").fill("much")
+    page.get_by_role("button", name="Order transfers").click()
+    expect(page.get_by_label("Or a share in percent")).to_have_attribute("aria-invalid", "true")
+    visitor.examine()
+    page.get_by_label("Or a share in percent").fill("12.5")
+    page.get_by_role("button", name="Order transfers").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^Transfer to Marrowfield Trading active$"))
+    expect(page.get_by_role("heading", name="Next runs")).to_be_visible()
+    visitor.examine()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("paused")
+    visitor.examine()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("active")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="End").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("ended")
+    page.get_by_role("link", name="All standing orders").click()
+    expect(page.locator("main table")).to_contain_text("Marrowfield Trading")
+    visitor.examine()
+    visitor.finish()
+
+
 def test_main_job(browser):
     """From a file of readings to the receipt of a cancellation, each step by who does it."""
     # Before what the demonstration has filled, so that nothing of it is there yet.

@@ -105,6 +105,7 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
             in_account("", "Overview"),
             in_account("/certificates", "Certificates"),
             in_account("/devices", "Devices"),
+            in_account("/orders", "Standing orders"),
             in_account("/whitelist", "Whitelist"),
             in_account("/activity", "Activity"),
         ];

@@ -52,6 +52,10 @@ pub(crate) const ACTIONS_PER_PAGE: usize = 50;
 /// Devices and years that a plot offers.
 pub(crate) const DEVICES_OFFERED_MAX: usize = 200;
 pub(crate) const YEARS_OFFERED_MAX: usize = 50;
+/// Standing orders of an account, and runs of one, on one page; and the next due times of one.
+pub(crate) const ORDERS_PER_PAGE: usize = 50;
+pub(crate) const RUNS_PER_PAGE: usize = 50;
+pub(crate) const DUE_SHOWN: u32 = 6;
 /// Rows of the administration on one page, and what one of its cells names.
 pub(crate) const ADMIN_ROWS_PER_PAGE: usize = 100;
 pub(crate) const CALLED_IN_A_CELL_MAX: usize = 3;

@@ -13,6 +13,7 @@ mod help;
 mod issue;
 mod job;
 mod names;
+mod orders;
 mod overview;
 mod profile;
 mod readings;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(help::routes())
         .merge(issue::routes())
         .merge(job::routes())
+        .merge(orders::routes())
         .merge(overview::routes())
         .merge(profile::routes())
         .merge(readings::routes())

@@ -232,6 +232,7 @@ const fn done(kind: ActionKind) -> &'static str {
         ActionKind::Unlock => "unlocked",
         ActionKind::Withdraw => "withdrawn",
         ActionKind::Issue | ActionKind::CreateBundle => "issued",
+        ActionKind::Expire => "expired",
         _ => "changed",
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
 }
 
 /// 12.5 of a hundred is 0.125: the point moves two places. `None` for what is no plain decimal.
-fn share_of(percent: &str) -> Option<String> {
+pub(in crate::screen) fn share_of(percent: &str) -> Option<String> {
     let percent = percent.strip_suffix('%').unwrap_or(percent).trim_end();
     let (whole, fraction) = percent.split_once('.').unwrap_or((percent, ""));
     let is_plain = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
