@@ -172,7 +172,7 @@ impl Registry {
         self.list_actions(caller, query, paging, Extent::Whole, fresh)
     }
 
-    /// As [`actions`](Self::actions), but what large actions did is not read: at most [`BRIEF_EVENTS_MAX`] events are, and
+    /// As [`actions`](Self::actions), but what large actions did is not read: at most 2,000 events are, and
     /// pages are full. Blocks.
     pub fn actions_in_brief(
         &self,

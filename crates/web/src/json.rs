@@ -120,6 +120,11 @@ impl<'b> Fields<'b> {
         self.members.iter().any(|(known, given)| known == name && given.value() != Value::Null)
     }
 
+    /// Whether nothing is wrong so far: what members are together is looked at only then.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     pub(crate) fn fault(&mut self, name: &str, rule: Rule) {
         self.fault_at(vec![Place::Name(name.to_owned())], rule);
     }

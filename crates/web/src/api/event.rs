@@ -164,15 +164,18 @@ impl Read for EventsAsked {
         let device = fields.optional("device_id", id).map(DeviceId);
         let number = fields.optional("certificate_id", whole(1, i64::MAX.unsigned_abs()));
         let missing = match is_stated {
-            [true, false] => Some("certificate_id"),
-            [false, true] => Some("device_id"),
-            [true, true] | [false, false] => None,
+            // One that cannot be read has its own fault.
+            [true, false] if device.is_some() => Some("certificate_id"),
+            [false, true] if number.is_some() => Some("device_id"),
+            [true | false, _] => None,
         };
-        if let Some(name) = missing {
+        let is_sound = fields.is_sound();
+        if let Some(name) = missing.filter(|_| is_sound) {
             let msg = "Value error, device_id and certificate_id name a certificate together";
             fields.fault(name, rule("value_error", msg));
         }
-        if (device.is_some() || number.is_some()) && (entity.is_some() || entity_id.is_some() || action.is_some()) {
+        let is_other = is_sound && (entity.is_some() || entity_id.is_some() || action.is_some());
+        if is_other && (device.is_some() || number.is_some()) {
             let msg = "Value error, a certificate is not asked for together with entity_name, entity_id or action_id";
             fields.fault("certificate_id", rule("value_error", msg));
         }
