@@ -174,7 +174,7 @@ impl Read for EventsAsked {
             let msg = "Value error, device_id and certificate_id name a certificate together";
             fields.fault(name, rule("value_error", msg));
         }
-        let is_other = is_sound && (entity.is_some() || entity_id.is_some() || action.is_some());
+        let is_other = fields.is_sound() && (entity.is_some() || entity_id.is_some() || action.is_some());
         if is_other && (device.is_some() || number.is_some()) {
             let msg = "Value error, a certificate is not asked for together with entity_name, entity_id or action_id";
             fields.fault("certificate_id", rule("value_error", msg));
