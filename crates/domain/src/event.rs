@@ -2,21 +2,22 @@
 //!
 //! A field is tag (one byte), length (LEB128), value. An integer is the shortest big-endian two's complement, zero being
 //! empty; an instant is an integer of microseconds; a list is its integers, each with its length before it; free text is
-//! its salted hash ([`seal::text_hash`]). An absent field is absent. Names, contacts and secrets never enter. Tags and
+//! its salted hash ([`text_hash`](crate::seal::text_hash)). An absent field is absent. Names, contacts and secrets never enter. Tags and
 //! codes are for ever; `docs/sealed-log.md` lists them for other implementations.
 
 pub mod decode;
+mod fields;
 
+use self::fields::{Fields, fields, split};
 use crate::action::Adopted;
 use crate::bundle::Mutable;
 use crate::device::vocabulary;
 use crate::recurring_order::{OrderDeed, OrderState};
-use crate::seal::{self, Salt};
+use crate::seal::Salt;
 use crate::{
     Account, AccountId, Bundle, CertificateAttributes, Change, Device, EnergySource, IssuanceMetadata, Organisation,
     OrganisationDescription, Portion, Reading, ReadingSource, RecurringOrder, User,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 vocabulary! {
@@ -43,100 +44,6 @@ pub struct EventBody {
     pub before: Vec<u8>,
     /// Fields as they are now.
     pub after: Vec<u8>,
-}
-
-/// Fields as they are written.
-struct Fields<'s> {
-    salt: &'s Salt,
-    bytes: Vec<u8>,
-}
-
-impl Fields<'_> {
-    fn raw(&mut self, tag: u8, value: &[u8]) {
-        self.bytes.push(tag);
-        put_length(&mut self.bytes, value.len());
-        self.bytes.extend_from_slice(value);
-    }
-
-    fn integer(&mut self, tag: u8, value: i64) {
-        let bytes = value.to_be_bytes();
-        self.raw(tag, shortest(&bytes));
-    }
-
-    fn count(&mut self, tag: u8, value: u64) {
-        self.integer(tag, i64::try_from(value).expect("counts are kept below 2^63"));
-    }
-
-    fn flag(&mut self, tag: u8, value: bool) {
-        self.integer(tag, i64::from(value));
-    }
-
-    fn instant(&mut self, tag: u8, at: Timestamp) {
-        self.integer(tag, at.as_microsecond());
-    }
-
-    fn optional_instant(&mut self, tag: u8, at: Option<Timestamp>) {
-        if let Some(at) = at {
-            self.instant(tag, at);
-        }
-    }
-
-    fn optional_integer(&mut self, tag: u8, value: Option<i64>) {
-        if let Some(value) = value {
-            self.integer(tag, value);
-        }
-    }
-
-    fn text(&mut self, tag: u8, text: &str) {
-        let hash = seal::text_hash(self.salt, text);
-        self.raw(tag, &hash);
-    }
-
-    fn optional_text(&mut self, tag: u8, text: Option<&str>) {
-        if let Some(text) = text {
-            self.text(tag, text);
-        }
-    }
-
-    fn list(&mut self, tag: u8, values: impl Iterator<Item = i64>) {
-        let mut list = Vec::new();
-        values.for_each(|value| put_integer(&mut list, value));
-        self.raw(tag, &list);
-    }
-}
-
-/// Without the leading bytes that only repeat the sign.
-fn shortest(bytes: &[u8; 8]) -> &[u8] {
-    let sign = if bytes[0] & 0x80 == 0 { 0x00 } else { 0xff };
-    let mut rest = &bytes[..];
-    while let [first, tail @ ..] = rest {
-        let next_is_same_sign = tail.first().map_or(sign == 0x00, |next| next & 0x80 == sign & 0x80);
-        if *first != sign || !next_is_same_sign {
-            break;
-        }
-        rest = tail;
-    }
-    rest
-}
-
-fn put_integer(out: &mut Vec<u8>, value: i64) {
-    let bytes = value.to_be_bytes();
-    let short = shortest(&bytes);
-    put_length(out, short.len());
-    out.extend_from_slice(short);
-}
-
-fn put_length(out: &mut Vec<u8>, length: usize) {
-    let mut rest = length;
-    loop {
-        let low = u8::try_from(rest & 0x7f).expect("seven bits");
-        rest >>= 7;
-        if rest == 0 {
-            out.push(low);
-            return;
-        }
-        out.push(low | 0x80);
-    }
 }
 
 /// What `change` looks like in the log, with free text hashed under `salt`.
@@ -266,12 +173,6 @@ fn body_of_adopted(adopted: &Adopted, salt: &Salt) -> EventBody {
     }
 }
 
-fn fields(salt: &Salt, write: impl FnOnce(&mut Fields<'_>)) -> Vec<u8> {
-    let mut fields = Fields { salt, bytes: Vec::with_capacity(96) };
-    write(&mut fields);
-    fields.bytes
-}
-
 fn created(entity: Entity, entity_id: i64, salt: &Salt, write: impl FnOnce(&mut Fields<'_>)) -> EventBody {
     EventBody { entity, entity_id, event_type: EventType::Create, before: Vec::new(), after: fields(salt, write) }
 }
@@ -298,26 +199,6 @@ fn changed(
 
 fn deleted(entity: Entity, entity_id: i64) -> EventBody {
     EventBody { entity, entity_id, event_type: EventType::Delete, before: Vec::new(), after: Vec::new() }
-}
-
-/// Fields one by one, each with its tag and length.
-fn split(mut bytes: &[u8]) -> Vec<&[u8]> {
-    let mut fields = Vec::new();
-    while !bytes.is_empty() {
-        let (mut length, mut place) = (0_usize, 1);
-        loop {
-            let byte = bytes[place];
-            length |= usize::from(byte & 0x7f) << (7 * (place - 1));
-            place += 1;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let (field, rest) = bytes.split_at(place + length);
-        fields.push(field);
-        bytes = rest;
-    }
-    fields
 }
 
 /// Tags of a user's fields.
@@ -612,23 +493,6 @@ fn changed_bundle(salt: &Salt, before: &Mutable, after: &Mutable) -> (Vec<u8>, V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn integers_are_as_short_as_can_be() {
-        for (value, bytes) in [
-            (0, &[][..]),
-            (1, &[1][..]),
-            (127, &[127][..]),
-            (128, &[0, 128][..]),
-            (-1, &[0xff][..]),
-            (-128, &[0x80][..]),
-            (-129, &[0xff, 0x7f][..]),
-            (256, &[1, 0][..]),
-        ] {
-            assert_eq!(shortest(&i64::to_be_bytes(value)), bytes, "{value}");
-        }
-    }
 
     #[test]
     fn the_account_that_a_bundle_was_created_in_reads_back() {
@@ -641,15 +505,6 @@ mod tests {
         }
         for odd in [&[][..], &[1, 2, 5], &[2, 1, 5], &[1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1]] {
             assert_eq!(created_in(odd), None, "{odd:?}");
-        }
-    }
-
-    #[test]
-    fn lengths_are_leb128() {
-        for (length, bytes) in [(0, &[0][..]), (127, &[127][..]), (128, &[0x80, 1][..]), (300, &[0xac, 2][..])] {
-            let mut out = Vec::new();
-            put_length(&mut out, length);
-            assert_eq!(out, bytes, "{length}");
         }
     }
 
@@ -682,17 +537,5 @@ mod tests {
             f.text(5, "new");
         });
         assert_eq!((body.before, body.after, body.event_type), (was, is, EventType::Update));
-    }
-
-    proptest! {
-        #[test]
-        fn an_integer_reads_back(value: i64) {
-            let bytes = value.to_be_bytes();
-            let short = shortest(&bytes);
-            let fill = if short.first().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
-            let mut whole = [fill; 8];
-            whole[8 - short.len()..].copy_from_slice(short);
-            prop_assert_eq!(i64::from_be_bytes(whole), value);
-        }
     }
 }

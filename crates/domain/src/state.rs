@@ -3,6 +3,8 @@
 //! Invariant: `apply` is the only way it changes, and it makes exactly what the changes say. What was not loaded does not
 //! exist here; the loader must fetch everything that the commands name.
 
+mod adopt;
+mod readings;
 mod register;
 
 use crate::action::Adopted;
@@ -518,52 +520,6 @@ impl State {
         place.held = place.held.checked_add(quantity).expect("held energy fits 64 bits");
     }
 
-    fn accept_readings(&mut self, action: ActionId, first: MeasurementId, readings: &[Reading], source: ReadingSource) {
-        assert_eq!(first, self.next.measurement, "measurement ids are serial");
-        for reading in readings {
-            let id = self.next.measurement;
-            self.next.measurement = id.next();
-            let measurement = Measurement { id, reading: *reading, superseded_by: None };
-            let device = self.devices.get_mut(&reading.device_id).expect("a device with readings was loaded");
-            if device.gross_net.is_none() {
-                device.gross_net = Some(reading.gross_net);
-                self.written.changed_devices.insert(device.id);
-            }
-            let start = reading.interval.start();
-            // where bundles stem from the interval, what is known of them was loaded with the reading that is corrected
-            let current = self.readings.entry((reading.device_id, start));
-            current
-                .and_modify(|current| current.measurement = measurement)
-                .or_insert(CurrentReading { measurement, has_bundles: false });
-            let place = self.places.entry((start, reading.device_id));
-            place.and_modify(|place| place.measurement = measurement).or_insert(IssuePlace {
-                measurement,
-                live: WattHours::ZERO,
-                held: WattHours::ZERO,
-            });
-            self.written.measurements.push((measurement, source, action));
-        }
-    }
-
-    fn supersede(&mut self, id: MeasurementId, by: MeasurementId) {
-        let index = self.accepted_index(id);
-        match index.and_then(|index| self.written.measurements.get_mut(index)) {
-            Some((measurement, _, _)) => measurement.superseded_by = Some(by),
-            None => self.written.superseded.push((id, by)),
-        }
-        if let Some(named) = self.measurements.get_mut(&id) {
-            named.superseded_by = Some(by);
-        }
-    }
-
-    /// Nothing takes its place: it is superseded by itself.
-    fn delete_reading(&mut self, id: MeasurementId) {
-        let Reading { device_id, interval, .. } = self.measurement(id).expect("a deleted reading was loaded").reading;
-        self.readings.remove(&(device_id, interval.start()));
-        self.places.remove(&(interval.start(), device_id));
-        self.supersede(id, id);
-    }
-
     fn register(&mut self, change: &Change) {
         match change {
             Change::MetadataCreated(metadata) => {
@@ -592,63 +548,6 @@ impl State {
             other => self.register_party(other),
         }
         self.written.others.push(change.clone());
-    }
-
-    /// Ids of all but bundles ascend, and the counter jumps; a bundle's id is one that no bundle has.
-    fn adopt(&mut self, change: &Change, adopted: &Adopted) {
-        match adopted {
-            Adopted::User(user) => {
-                assert!(user.id >= self.next.user, "adopted users ascend");
-                self.next.user = user.id.next();
-                self.taken.insert((PRIMARY_CONTACT, user.primary_contact.clone()));
-                self.users.insert(user.id, user.clone());
-            }
-            Adopted::Account(account) => {
-                assert!(account.id >= self.next.account, "adopted accounts ascend");
-                self.next.account = account.id.next();
-                self.taken.insert((ACCOUNT_NAME, account.name.clone()));
-                self.accounts.insert(account.id, account.clone());
-            }
-            Adopted::Device(device) => {
-                assert!(device.id >= self.next.device, "adopted devices ascend");
-                self.next.device = device.id.next();
-                if let Some(meter) = &device.description.meter_data_id {
-                    self.taken.insert((METER_DATA_ID, meter.clone()));
-                }
-                self.devices.insert(device.id, device.clone());
-            }
-            Adopted::Metadata(metadata) => {
-                assert!(metadata.id >= self.next.metadata, "adopted metadata ascend");
-                self.next.metadata = metadata.id.next();
-                self.metadata.insert(metadata.id, metadata.clone());
-            }
-            Adopted::Bundle(bundle) => return self.adopt_bundle(bundle),
-        }
-        self.written.others.push(change.clone());
-    }
-
-    fn adopt_bundle(&mut self, bundle: &Bundle) {
-        // those made in this batch have serial ids from the first; an id behind them would be taken for one of theirs
-        assert!(self.written.bundles.is_empty(), "no bundles are made before others are adopted");
-        assert!(self.bundles.insert(bundle.id, bundle.clone()).is_none(), "an adopted bundle's id is free");
-        self.next.bundle = self.next.bundle.max(bundle.id.next());
-        let (start, quantity) = (bundle.production.start(), bundle.range.quantity());
-        if bundle.parent_id.is_none() {
-            let device = self.devices.get_mut(&bundle.device_id).expect("an adopted bundle's device was loaded");
-            assert!(bundle.range.first() >= device.next_certificate, "certificate ids ascend per device");
-            device.next_certificate = bundle.range.last().checked_add(1).expect("certificate ids fit 64 bits");
-            self.written.changed_devices.insert(device.id);
-            if let Some(current) = self.readings.get_mut(&(bundle.device_id, start)) {
-                current.has_bundles = true;
-            }
-        }
-        let place = self.places.get_mut(&(start, bundle.device_id)).expect("an adopted bundle's interval was loaded");
-        if bundle.status.is_live() {
-            place.live = place.live.checked_add(quantity).expect("live energy fits 64 bits");
-        } else if bundle.status == crate::BundleStatus::Withdrawn {
-            place.held = place.held.checked_add(quantity).expect("held energy fits 64 bits");
-        }
-        self.written.adopted_bundles.push(bundle.clone());
     }
 }
 

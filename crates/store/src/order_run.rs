@@ -83,7 +83,7 @@ pub(crate) fn insert(tx: &mut Connection, runs: &[(ActionId, Change)]) -> Result
 fn written(action: ActionId, change: &Change) -> Option<Run> {
     let Change::OrderRan { before, ran_at, done, .. } = change else { return None };
     let not_done = |refusal: &domain::Refusal| NotDone {
-        refusal: serde_json::to_string(refusal).unwrap_or_default(),
+        refusal: serde_json::to_string(refusal).expect("a refusal has no maps with odd keys"),
         detail: refusal.to_string(),
     };
     Some(Run {

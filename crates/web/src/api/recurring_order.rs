@@ -8,9 +8,9 @@ mod runs;
 use super::act::Amount;
 use super::device::EnergySourceWord;
 use super::{carry_out, own, unexpected};
-use crate::caller::{Asked, Caller, DryRun, Fresh, PathId, Query, Read};
+use crate::caller::{Asked, Caller, DryRun, Fresh, Query, Read};
 use crate::json::{Fields, Rule, Value, boolean, id, instant, rule, text, whole, word};
-use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
+use crate::openapi::{ChangeProblems, ReadProblems};
 use crate::page::{Paged, cursor_of};
 use crate::wire::{At, Changed, Share, Text};
 use crate::{App, Error};
@@ -18,9 +18,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::recurring_order::{OrderDeed, OrderState, OrderTerms, PERIOD_QUANTITY_MAX, PeriodUnit, RUNS_MAX};
-use domain::{
-    AccountId, Command, DeviceId, EnergySource, Outcome, Portion, RecurringOrder, RecurringOrderId, Schedule,
-};
+use domain::{AccountId, Command, DeviceId, EnergySource, Outcome, Portion, RecurringOrder, Schedule};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,7 +32,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(recurring_transfer))
         .routes(routes!(recurring_cancel))
         .routes(routes!(list))
-        .routes(routes!(end))
         .merge(runs::routes())
 }
 
@@ -513,31 +510,4 @@ async fn list(
     let page = app.blocking(move |registry| registry.recurring_orders(&caller, source, paging, fresh)).await?;
     let next_cursor = page.next.as_ref().map(cursor_of);
     Ok(Json(Orders { recurring_orders: page.entries.iter().map(Into::into).collect(), next_cursor }))
-}
-
-/// What was asked when an order was ended.
-#[derive(Serialize)]
-struct EndAsked {
-    order_id: i64,
-}
-
-/// End a recurring order
-///
-/// Nothing of it is due any more; what it did stays. Ending it again is the same. For Trading and Production Users of the
-/// source account.
-#[utoipa::path(
-    delete, path = "/certificate/recurring/{id}", tag = "Certificates",
-    params(("id" = i64, Path, description = "The order's id", minimum = 1)),
-    responses(
-        (status = 200, description = "The order, which has ended", body = OrderBody,
-         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
-        ChangeProblems,
-        IdProblems,
-    ),
-)]
-async fn end(State(app): State<App>, Caller(caller): Caller, PathId(id): PathId) -> Result<Changed<OrderBody>, Error> {
-    let command = Command::EndOrder(RecurringOrderId(id));
-    let carried = carry_out(&app, &caller, command, &EndAsked { order_id: id }).await?;
-    let Outcome::Order(order) = carried.outcome else { return Err(unexpected("ending an order")) };
-    Ok(Changed { status: StatusCode::OK, event: carried.event, body: (&*order).into() })
 }

@@ -1,4 +1,4 @@
-//! What becomes of a recurring order: it is read, paused, resumed; what its runs did, and what the next would do.
+//! What becomes of a recurring order: it is read, paused, resumed, ended; what its runs did, and what the next would do.
 
 use super::{OrderBody, OrderStateWord};
 use crate::api::{carry_out, unexpected};
@@ -30,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(read_order))
         .routes(routes!(pause))
         .routes(routes!(resume))
+        .routes(routes!(end))
         .routes(routes!(preview))
         .routes(routes!(runs))
 }
@@ -53,7 +54,7 @@ async fn read_order(
     Ok(Json((&order).into()))
 }
 
-/// What was asked when an order was paused or resumed.
+/// What was asked when an order was paused, resumed or ended.
 #[derive(Serialize)]
 struct Asked {
     order_id: i64,
@@ -102,6 +103,24 @@ async fn resume(
     PathId(id): PathId,
 ) -> Result<Changed<OrderBody>, Error> {
     change(&app, &caller, Command::ResumeOrder(RecurringOrderId(id)), id).await
+}
+
+/// End a recurring order
+///
+/// Nothing of it is due any more; what it did stays. Ending it again is the same. For Trading and Production Users of the
+/// source account.
+#[utoipa::path(
+    delete, path = "/certificate/recurring/{id}", tag = "Certificates",
+    params(("id" = i64, Path, description = "The order's id", minimum = 1)),
+    responses(
+        (status = 200, description = "The order, which has ended", body = OrderBody,
+         headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
+        ChangeProblems,
+        IdProblems,
+    ),
+)]
+async fn end(State(app): State<App>, Caller(caller): Caller, PathId(id): PathId) -> Result<Changed<OrderBody>, Error> {
+    change(&app, &caller, Command::EndOrder(RecurringOrderId(id)), id).await
 }
 
 async fn change(app: &App, caller: &app::Caller, command: Command, id: i64) -> Result<Changed<OrderBody>, Error> {
