@@ -109,12 +109,13 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Where to sign in, and then to go on.
+/// Where to sign in, and then to go on. A form is lost with its session, and that is told.
 fn sign_in_address(next: Option<&str>) -> String {
     let mut made = form_urlencoded::Serializer::new(String::new());
-    match next.filter(|next| *next != "/ui") {
+    match next {
+        Some("/ui") => "/ui/sign-in".to_owned(),
         Some(next) => format!("/ui/sign-in?{}", made.append_pair("next", next).finish()),
-        None => "/ui/sign-in".to_owned(),
+        None => "/ui/sign-in?lost=1".to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use askama::{FastWritable, Values};
 use domain::{BundleStatus, EnergySource, WattHours};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use std::fmt;
 
 /// A number with a comma between its thousands.
@@ -54,6 +54,32 @@ pub(crate) fn energy_text(energy: WattHours) -> String {
     in_units(energy.0.into(), &ENERGY)
 }
 
+/// An energy with every digit that it has: in `MWh` from one on, as it is traded.
+pub(crate) fn exact(energy: WattHours) -> String {
+    let (name, size, decimals) = match energy.0 {
+        0..1_000 => return format!("{} Wh", energy.0),
+        1_000..1_000_000 => ("kWh", 1_000, 3),
+        _ => ("MWh", 1_000_000, 6),
+    };
+    let rest = format!("{:0decimals$}", energy.0 % size);
+    let rest = rest.trim_end_matches('0');
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{}{point}{rest} {name}", thousands(energy.0 / size))
+}
+
+/// As [`energy`], with three decimals in the unit that fits the largest of a column, so that its numbers stand in line;
+/// what would be nothing in that unit keeps its own.
+pub(crate) fn energy_beside(energy: WattHours, largest: WattHours) -> Markup {
+    let (name, size) = ENERGY.iter().rev().find(|(_, size)| u128::from(largest.0) >= *size).unwrap_or(&ENERGY[0]);
+    let thousandths = (u128::from(energy.0) * 1_000 + size / 2) / size;
+    if *size == 1 || thousandths == 0 {
+        return self::energy(energy);
+    }
+    let (whole, exact) = (thousands(i128::try_from(thousandths / 1_000).unwrap_or(i128::MAX)), thousands(energy.0));
+    let rest = thousandths % 1_000;
+    Markup(format!("<data value=\"{}\" title=\"{exact} Wh\">{whole}.{rest:03} {name}</data>", energy.0))
+}
+
 /// A power of whole W in the unit that fits, with its exact W as a title.
 pub(crate) fn power(watts: u64) -> Markup {
     let exact = thousands(watts);
@@ -70,10 +96,15 @@ pub(crate) fn instant_text(at: Timestamp) -> String {
     at.strftime(format).to_string()
 }
 
-/// From an instant to an instant; the day of the second only if it is another one.
+/// From an instant to an instant; the day of the second only if it is another one. A day ends at 24:00.
 pub(crate) fn interval(from: Timestamp, to: Timestamp) -> Markup {
-    let is_same_day = from.strftime("%F").to_string() == to.strftime("%F").to_string();
-    let end = if is_same_day { to.strftime("%H:%M").to_string() } else { instant_text(to) };
+    let day = |at: Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
+    let is_midnight = to.as_second() % 86_400 == 0 && day(from).tomorrow().is_ok_and(|next| next == day(to));
+    let end = match (day(from) == day(to), is_midnight) {
+        (true, _) => to.strftime("%H:%M").to_string(),
+        (false, true) => "24:00".to_owned(),
+        (false, false) => instant_text(to),
+    };
     Markup(format!(
         "<time datetime=\"{from}\">{}</time>–<time datetime=\"{to}\" data-end>{end}</time>",
         instant_text(from)
@@ -175,10 +206,43 @@ mod tests {
     }
 
     #[test]
+    fn energies_of_a_column_stand_in_line() {
+        let largest = WattHours(12_800_000);
+        for (wh, expected) in [
+            (12_800_000, ">12.800 MWh<"),
+            (144_000, ">0.144 MWh<"),
+            (500, ">0.001 MWh<"),
+            (499, ">499 Wh<"),
+            (0, ">0 Wh<"),
+        ] {
+            let shown = energy_beside(WattHours(wh), largest).to_string();
+            assert!(shown.contains(expected), "{wh}: {shown}");
+        }
+        assert!(energy_beside(WattHours(7), WattHours(999)).to_string().contains(">7 Wh<"));
+    }
+
+    #[test]
+    fn an_exact_energy_keeps_every_digit() {
+        for (wh, expected) in [
+            (0, "0 Wh"),
+            (999, "999 Wh"),
+            (1_001, "1.001 kWh"),
+            (12_000, "12 kWh"),
+            (1_000_000, "1 MWh"),
+            (2_493_764_001, "2,493.764001 MWh"),
+            (u64::MAX, "18,446,744,073,709.551615 MWh"),
+        ] {
+            assert_eq!(exact(WattHours(wh)), expected, "{wh}");
+        }
+    }
+
+    #[test]
     fn times_are_in_utc() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let hour = interval(at("2026-03-01T23:00Z"), at("2026-03-02T00:00Z")).to_string();
-        assert!(hour.contains(">2026-03-01 23:00</time>–") && hour.contains(">2026-03-02 00:00</time>"), "{hour}");
+        assert!(hour.contains(">2026-03-01 23:00</time>–") && hour.contains(">24:00</time>"), "{hour}");
+        let days = interval(at("2026-03-01T23:00Z"), at("2026-03-02T01:00Z")).to_string();
+        assert!(days.contains(">2026-03-02 01:00</time>"), "{days}");
         let hour = interval(at("2026-03-01T22:00Z"), at("2026-03-01T23:00Z")).to_string();
         assert!(hour.contains(">2026-03-01 22:00</time>–") && hour.contains(">23:00</time>"), "{hour}");
         assert_eq!(instant_text(at("2026-03-01T22:00:07.5Z")), "2026-03-01 22:00:07");

@@ -17,6 +17,8 @@ pub(crate) const NEXT_CHARS_MAX: usize = 2_000;
 pub(crate) const ACCOUNTS_PER_PAGE: usize = 100;
 /// Bundles of one page of an account's certificates.
 pub(crate) const BUNDLES_PER_PAGE: usize = 100;
+/// Bundles of an account that are sorted by another column than that of production.
+pub(crate) const SORTED_MAX: usize = 2_000;
 /// Bundles that are selected at once: what one action takes.
 pub(crate) const SELECTED_MAX: usize = domain::action::BUNDLES_PER_ACTION_MAX;
 /// Accounts that a transfer may choose from, and devices that a filter may.
@@ -49,6 +51,8 @@ pub(crate) const JOB_BUNDLES_SHOWN_MAX: usize = 20;
 pub(crate) const RECORDS_LOOKED_AT_MAX: usize = 5;
 /// Actions on one page of activity.
 pub(crate) const ACTIONS_PER_PAGE: usize = 50;
+/// Accounts, and devices, that a search finds by name.
+pub(crate) const HITS_MAX: usize = 20;
 /// Devices and years that a plot offers.
 pub(crate) const DEVICES_OFFERED_MAX: usize = 200;
 pub(crate) const YEARS_OFFERED_MAX: usize = 50;

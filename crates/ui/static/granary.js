@@ -8,6 +8,15 @@
   const local = new Intl.DateTimeFormat("en-GB", {
     year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
   });
+  const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+  // From an instant to a later one; of the second, its day is told if it is more than a day away.
+  function range(start, end) {
+    if (end - start > 86400000) return local.formatRange(start, end);
+    const from = local.formatToParts(start).map(({ value }) => value);
+    const zoneName = from.splice(from.lastIndexOf(" ")).join("");
+    return `${from.join("")}–${clock.format(end)}${zoneName}`;
+  }
 
   // The local time of an instant, as its title and, where there is room for it, beside it; that of an interval once,
   // behind its end.
@@ -22,7 +31,7 @@
         const beside = document.createElement("small");
         const start = time.matches("[data-end]") && time.previousElementSibling?.getAttribute("datetime");
         beside.className = "local";
-        beside.textContent = start ? local.formatRange(new Date(start), at) : local.format(at);
+        beside.textContent = start ? range(new Date(start), at) : local.format(at);
         time.after(" ", beside);
       }
     }
@@ -31,7 +40,6 @@
   function prepare(root) {
     localise(root);
     for (const button of root.querySelectorAll("[data-copy], [data-print]")) button.hidden = false;
-    for (const button of root.querySelectorAll("[data-without-script]")) button.hidden = true;
   }
 
   document.addEventListener("change", (event) => {
@@ -89,6 +97,15 @@
   // What is asked for again and again rests while nobody sees it.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.target.closest("[data-while-visible]")) event.preventDefault();
+  });
+
+  // A part that does not come says so, and is still a step away.
+  document.addEventListener("htmx:sendError", (event) => {
+    const told = document.createElement("p");
+    told.className = "failed";
+    told.setAttribute("role", "alert");
+    told.textContent = "The registry does not answer. Load the page again.";
+    event.detail.target.prepend(told);
   });
 
   document.addEventListener("DOMContentLoaded", () => prepare(document));

@@ -1,19 +1,20 @@
 // Bundles selected across pages, with what they hold together. The selection of each account stays in this tab until it is
-// used or cleared. Without this script the boxes of one page are a plain form.
+// used or cleared, or something else is looked for: nobody acts on what is not shown. Without this script the boxes of one page are a plain form.
 "use strict";
 
 (() => {
   const nameOf = (account) => `granary-selection-${account}`;
-  const read = (account) => {
+  const read = (account, filter) => {
     try {
-      return new Map(Object.entries(JSON.parse(sessionStorage.getItem(nameOf(account)) ?? "{}")));
+      const kept = JSON.parse(sessionStorage.getItem(nameOf(account)) ?? "{}");
+      return new Map(kept.filter === filter ? Object.entries(kept.bundles) : []);
     } catch {
       return new Map();
     }
   };
-  const write = (account, selection) => {
+  const write = (account, filter, selection) => {
     try {
-      sessionStorage.setItem(nameOf(account), JSON.stringify(Object.fromEntries(selection)));
+      sessionStorage.setItem(nameOf(account), JSON.stringify({ filter, bundles: Object.fromEntries(selection) }));
     } catch {
       // Without storage the selection is that of this page.
     }
@@ -25,17 +26,22 @@
     history.replaceState(null, "", window.location.pathname);
   }
 
-  // Who types a part of the whole has chosen it.
-  for (const part of document.querySelectorAll("[data-portion] .portion input:not([type=radio])")) {
-    part.addEventListener("input", () => { part.closest("p").querySelector("input[type=radio]").checked = true; });
+  // Who types a part of the whole has chosen it; who chooses another takes back what was typed.
+  for (const portion of document.querySelectorAll(".portion")) {
+    const typed = [...portion.querySelectorAll("input:not([type=radio])")];
+    const radioOf = (part) => part.closest("p").querySelector("input[type=radio]");
+    portion.addEventListener("input", (event) => {
+      if (typed.includes(event.target)) radioOf(event.target).checked = true;
+      for (const part of typed) if (!radioOf(part).checked) part.value = "";
+    });
   }
 
   const form = document.getElementById("selection");
   if (!form) return;
-  const account = form.dataset.account;
+  const { account, filter } = form.dataset;
   const boxes = [...form.querySelectorAll("input[name=bundle]")];
   const shown = form.querySelector("[data-selected]");
-  const selection = read(account);
+  const selection = read(account, filter);
 
   const thousands = (number) => number.toString().replace(/\B(?=(\d{3})+$)/g, ",");
   const megawattHours = (wh) => {
@@ -53,11 +59,13 @@
     const count = selection.size;
     if (shown) {
       shown.hidden = false;
+      const elsewhere = count - boxes.filter((box) => box.checked).length;
+      const where = elsewhere === 0 ? "" : `, ${thousands(elsewhere)} of them on other pages`;
       shown.textContent = count === 0 ? "Nothing selected"
-        : `${thousands(count)} bundle${count === 1 ? "" : "s"} selected: ${thousands(sum)} Wh (${megawattHours(sum)})`;
+        : `${thousands(count)} bundle${count === 1 ? "" : "s"} selected: ${megawattHours(sum)} (${thousands(sum)} Wh)${where}`;
     }
     for (const button of form.querySelectorAll("[data-select-page]")) {
-      button.textContent = boxes.length > 0 && boxes.every((box) => box.checked) ? "Select none" : "Select all";
+      button.textContent = boxes.length > 0 && boxes.every((box) => box.checked) ? "Select none" : button.dataset.selectPage;
     }
     for (const button of form.querySelectorAll("[data-deed]")) button.disabled = count === 0;
     for (const button of form.querySelectorAll("[data-select-none]")) button.hidden = count === 0;
@@ -68,14 +76,43 @@
   }
 
   function changed() {
-    write(account, selection);
+    write(account, filter, selection);
     render();
   }
 
-  form.addEventListener("change", (event) => {
-    if (!event.target.matches("input[name=bundle]")) return;
-    choose(event.target, event.target.checked);
+  /** The box that was used last: where a range begins. */
+  let last = -1;
+
+  function chooseTo(place, wanted) {
+    const from = last < 0 ? place : last;
+    for (const box of boxes.slice(Math.min(from, place), Math.max(from, place) + 1)) choose(box, wanted);
+    last = place;
     changed();
+  }
+
+  // A click with Shift takes along all rows since the last one.
+  form.addEventListener("click", (event) => {
+    const place = boxes.indexOf(event.target);
+    if (place < 0) return;
+    if (!event.shiftKey) last = place;
+    chooseTo(place, event.target.checked);
+  });
+
+  // Up and down lead from row to row, with Shift these rows are selected on the way.
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select");
+    if (event.key !== "a" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    (form.querySelector("[data-deed]:enabled") ?? boxes[0])?.focus();
+  });
+  form.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const place = boxes.indexOf(event.target);
+    const next = boxes[place + step];
+    if (place < 0 || !next) return;
+    event.preventDefault();
+    last = place;
+    if (event.shiftKey) chooseTo(place + step, true);
+    next.focus();
   });
 
   for (const button of form.querySelectorAll("[data-select-page]")) {

@@ -109,7 +109,10 @@ impl Refused {
         }
         match members.remove("detail") {
             Some(Value::String(detail)) => refused.detail = detail,
-            Some(Value::Array(faults)) => refused.faults = faults.iter().map(fault).collect(),
+            Some(Value::Array(faults)) => {
+                refused.faults = faults.iter().map(fault).collect();
+                "What was entered cannot be used".clone_into(&mut refused.title);
+            }
             Some(_) | None => {}
         }
         refused.members = members;

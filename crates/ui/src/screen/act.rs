@@ -11,7 +11,7 @@ use super::names::Names;
 use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Fields, Form, ONCE};
-use crate::format::{self, Markup};
+use crate::format;
 use crate::frame::{Frame, show};
 use crate::limits::{CHOICES_MAX, FIRST_FORM_LOOKS_MAX, FIRST_FORM_WAIT, RECORDS_LOOKED_AT_MAX, RESULTS_PER_PAGE};
 use crate::visitor::{Known, Visitor, changed};
@@ -19,12 +19,13 @@ use app::{ActionQuery, AnyAction, BundleView, Error, Paging};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{Method, StatusCode};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 pub(super) use deed::Deed;
 use domain::{AccountId, ActionKind, BundleId, BundleStatus, WattHours};
-use made::{Counts, Left, counts, fates};
+use made::{Left, counts, fates, taken};
 use serde_json::Value;
 use web::{Answered, Refused};
 
@@ -52,7 +53,8 @@ struct Order {
 struct Ask {
     frame: Frame,
     order: Order,
-    total: Markup,
+    /// With every digit, and in Wh.
+    total: String,
     exact: String,
     bundles: String,
     /// The ids, for the next page.
@@ -73,7 +75,7 @@ struct Preview {
     ids: String,
     /// Names and values that go along.
     kept: Vec<(&'static str, String)>,
-    total: Markup,
+    total: String,
     exact: String,
     /// To or for whom.
     towards: Vec<(&'static str, String)>,
@@ -113,7 +115,7 @@ async fn act(
     let body = match order::body(deed, id, &ids, &order.fields) {
         Ok(body) => body,
         Err(faults) => {
-            let title = "Not yet complete".to_owned();
+            let title = "Something is missing or wrong".to_owned();
             return ask(order, &ids, Some(Refused { status: 422, title, faults, ..Refused::default() }));
         }
     };
@@ -215,7 +217,7 @@ async fn read(
 /// What a shape lacks is told at the fields, where the share has another name than in the API.
 fn named(mut refused: Refused) -> Refused {
     if !refused.faults.is_empty() {
-        "Not yet complete".clone_into(&mut refused.title);
+        "Something is missing or wrong".clone_into(&mut refused.title);
     }
     for (name, _) in &mut refused.faults {
         if name == "certificate_bundle_percentage" {
@@ -242,9 +244,9 @@ fn ask_with(
     order.selected.retain(|view| ids.binary_search(&view.bundle.id.0).is_ok());
     let total: WattHours = order.selected.iter().map(|view| view.bundle.range.quantity()).sum();
     let status = refused.as_ref().map_or(200, |refused| refused.status);
-    let page = show(&Ask {
+    let page = keepable(show(&Ask {
         frame: order.frame(),
-        total: format::energy(total),
+        total: format::exact(total),
         exact: format::thousands(total.0),
         bundles: format::count(order.selected.len(), "bundle"),
         ids: ids_text(ids),
@@ -253,7 +255,7 @@ fn ask_with(
         order,
         refused,
         rejected,
-    })?;
+    })?);
     Ok((StatusCode::from_u16(status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), page).into_response())
 }
 
@@ -278,28 +280,26 @@ async fn preview(ui: &Ui, order: Order, ids: &[i64], answer: &Value) -> Result<R
     let total = WattHours(answer["total_quantity"].as_u64().unwrap_or_default());
     let rows = left.iter().zip(&fates).take(RESULTS_PER_PAGE);
     let kept = order::KEPT.iter().filter_map(|name| Some((*name, order.fields.get(name)?.to_owned())));
-    show(&Preview {
+    let page = show(&Preview {
         frame: order.frame(),
         ids: ids_text(ids),
         kept: kept.collect(),
-        total: format::energy(total),
+        total: format::exact(total),
         exact: format::thousands(total.0),
         towards: towards.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         taken: taken(counted),
         rows: rows.map(|(one, fate)| made::row(one, *fate, order.deed.done(), &names)).collect(),
         more: left.len().saturating_sub(RESULTS_PER_PAGE),
         order,
-    })
+    })?;
+    Ok(keepable(page))
 }
 
-fn taken(counts: Counts) -> String {
-    let bundles = format::count(counts.taken, "bundle");
-    match (counts.split, counts.taken) {
-        (0, _) => bundles,
-        (1, 1) => format!("{bundles}, split off a larger one"),
-        (split, taken) if split == taken => format!("{bundles}, each split off a larger one"),
-        (split, _) => format!("{bundles}, {split} of them split off a larger one"),
-    }
+/// The answer to a form which the browser may keep, so that it goes back to it without sending the form again. Whatever is
+/// sent from there carries the visitor's proof all the same, and is done once.
+fn keepable(mut page: Response) -> Response {
+    page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    page
 }
 
 fn left_of(result: &Value) -> Option<Left> {
@@ -361,6 +361,11 @@ impl Order {
 impl Ask {
     fn fault(&self, name: &str) -> Option<&str> {
         self.refused.as_ref()?.fault(name)
+    }
+
+    fn has_faults_at_fields(&self) -> bool {
+        let faults = self.refused.iter().flat_map(|refused| &refused.faults);
+        faults.clone().count() > self.other_faults().len()
     }
 
     /// The faults that no field shows.

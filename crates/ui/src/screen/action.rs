@@ -28,7 +28,6 @@ pub(super) fn routes() -> Router<Ui> {
 struct Receipt {
     frame: Frame,
     id: i64,
-    title: String,
     /// The account whose selection was used.
     source: Option<i64>,
     facts: Vec<(&'static str, String)>,
@@ -36,12 +35,14 @@ struct Receipt {
     completed_at: Markup,
     first_event: i64,
     last_event: i64,
-    total: Markup,
+    heading: String,
     exact: String,
     /// Whether it was done just now.
     is_new: bool,
     moves_bundles: bool,
     rows: Vec<made::Row>,
+    /// In how many bundles, and which rows are shown of all that were touched.
+    taken: String,
     shown: String,
     /// The addresses of the rows before and behind.
     before: Option<String>,
@@ -91,10 +92,11 @@ async fn receipt(
     let last = skipped + rows.len();
     let total = |number: usize| format::thousands(i128::try_from(number).unwrap_or(i128::MAX));
     let shown = if rows.len() < left.len() {
-        format!("Bundles {} to {} of {}", total(skipped + 1), total(last), total(left.len()))
+        format!("Rows {} to {} of {}", total(skipped + 1), total(last), total(left.len()))
     } else {
-        format::count(left.len(), "bundle")
+        format::count(left.len(), "row")
     };
+    let taken = made::taken(made::counts(&all_fates));
     let title = title(action.kind);
     show(&Receipt {
         frame: frame(&visitor, &title, &action, &names),
@@ -105,14 +107,14 @@ async fn receipt(
         completed_at: format::instant(action.completed_at),
         first_event: action.first_event.0,
         last_event: action.last_event.0,
-        total: format::energy(action.total),
+        heading: heading(&action, &title),
         exact: format::thousands(action.total.0),
         is_new: fields.get("done").is_some(),
         moves_bundles: action.total > WattHours::ZERO,
         before: (skipped > 0).then(|| at(skipped.saturating_sub(RESULTS_PER_PAGE))),
         next: (last < left.len()).then(|| at(last)),
-        title,
         rows,
+        taken,
         shown,
     })
 }
@@ -221,6 +223,19 @@ pub(super) fn title(kind: ActionKind) -> String {
     sentence(&kind.name().replace('_', " "))
 }
 
+/// What was done, with how much.
+fn heading(action: &ActionView, title: &str) -> String {
+    let (energy, done) = (format::exact(action.total), done(action.kind));
+    match (action.total > WattHours::ZERO, done) {
+        (false, _) => title.to_owned(),
+        (true, CHANGED) => format!("{title}: {energy}"),
+        (true, _) => format!("{} {energy}", sentence(done)),
+    }
+}
+
+/// What became of the bundles of an action that has no word of its own for it.
+const CHANGED: &str = "changed";
+
 /// What became of the bundles that an action is about.
 const fn done(kind: ActionKind) -> &'static str {
     match kind {
@@ -233,7 +248,7 @@ const fn done(kind: ActionKind) -> &'static str {
         ActionKind::Withdraw => "withdrawn",
         ActionKind::Issue | ActionKind::CreateBundle => "issued",
         ActionKind::Expire => "expired",
-        _ => "changed",
+        _ => CHANGED,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bundles of an account: found, added up, selected, exported.
 
 mod filter;
+mod sort;
 
 use super::act::Deed;
 use crate::Ui;
@@ -8,9 +9,9 @@ use crate::failure::Failure;
 use crate::form::Parameters;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
-use crate::limits::{CHOICES_MAX, SELECTED_MAX};
+use crate::limits::{BUNDLES_PER_PAGE, CHOICES_MAX, SELECTED_MAX};
 use crate::visitor::{Known, Visitor};
-use app::{BundleList, BundleListing, BundleView, Order, Paging, issuance_id};
+use app::{BundleList, BundleListing, BundleView, Paging, issuance_id};
 use askama::Template;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Path, State};
@@ -19,9 +20,10 @@ use axum::http::{HeaderName, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use domain::{BundleStatus, EnergySource};
+use domain::{BundleStatus, EnergySource, WattHours};
 use filter::{Filter, Preset, presets};
 use serde_json::{Value, json};
+use sort::{Heading, headings};
 use std::collections::BTreeMap;
 use web::Refused;
 
@@ -49,6 +51,9 @@ struct Page {
     sources: Vec<Choice>,
     statuses: Vec<Choice>,
     refused: Option<Refused>,
+    headings: Vec<Heading>,
+    /// Why the rows are not sorted as was asked for.
+    unsorted: Option<String>,
     rows: Vec<Row>,
     total: Option<Total>,
     /// The address of the next page.
@@ -66,7 +71,7 @@ struct Choice {
 
 struct Total {
     bundles: String,
-    energy: Markup,
+    energy: String,
     exact: String,
     is_whole: bool,
     /// Where all are added up.
@@ -132,7 +137,8 @@ async fn list(State(ui): State<Ui>, Asked { visitor, filter }: Asked) -> Result<
         Some(Err(error)) => return Err(error.into()),
     };
     let empty = BundleList { bundles: Vec::new(), next: None, sum: None };
-    let found = found.unwrap_or(empty);
+    let mut found = found.unwrap_or(empty);
+    let (next, unsorted) = page_of(&mut found, &filter);
     let deeds: Vec<Deed> = Deed::ALL.iter().copied().filter(|deed| deed.is_for(&visitor, account)).collect();
     let own_devices = own_devices.into_iter().map(|device| (device.id.0, device.description.name));
     let page = Page {
@@ -143,15 +149,33 @@ async fn list(State(ui): State<Ui>, Asked { visitor, filter }: Asked) -> Result<
         devices: devices(own_devices.collect(), &found.bundles, &filter),
         sources: choices(EnergySource::ALL, |source| (source.name(), format::source(source)), filter.source),
         statuses: choices(BundleStatus::ALL, |status| (status.name(), status.name()), filter.status),
-        rows: found.bundles.iter().map(|view| Row::of(view, &filter, &deeds)).collect(),
+        headings: headings(&filter, unsorted.is_none()),
+        unsorted,
+        rows: rows(&found.bundles, &filter, &deeds),
         total: found.sum.map(|sum| Total::of(sum, &filter)),
-        next: found.next.map(|next| filter.next(next)),
+        next,
         refused,
         deeds,
         filter,
     };
     let status = if page.refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, show(&page)?).into_response())
+}
+
+/// Sorts what was found if that was asked for, and leaves the rows of one page: the address of the next, and why nothing
+/// was sorted.
+fn page_of(found: &mut BundleList, filter: &Filter) -> (Option<String>, Option<String>) {
+    let Some(sort) = filter.sort else { return (found.next.map(|next| filter.next(next)), None) };
+    if found.next.is_some() {
+        found.bundles.truncate(BUNDLES_PER_PAGE);
+        let last = found.bundles.last().map(|view| (view.bundle.production.start(), view.bundle.id));
+        return (last.or(found.next).map(|last| filter.next(last)), Some(sort.refusal()));
+    }
+    sort.apply(&mut found.bundles);
+    found.bundles.drain(..filter.skipped().min(found.bundles.len()));
+    let has_more = found.bundles.len() > BUNDLES_PER_PAGE;
+    found.bundles.truncate(BUNDLES_PER_PAGE);
+    (has_more.then(|| filter.next_sorted()), None)
 }
 
 fn choices<T: Copy + PartialEq>(
@@ -182,13 +206,16 @@ fn devices(mut known: BTreeMap<i64, String>, bundles: &[BundleView], filter: &Fi
 }
 
 impl Page {
-    fn is_oldest_first(&self) -> bool {
-        self.filter.order == Order::OldestFirst
+    /// Whether this page has all that match.
+    fn is_whole(&self) -> bool {
+        self.next.is_none() && self.filter.is_first_page()
     }
 
-    /// Where a script finds what may be selected of all that match.
+    /// Where a script finds what may be selected of all that match. It is the same however they are sorted.
     fn selection(&self) -> String {
-        format!("/ui/account/{}/certificates/selection?{}", self.id, self.filter.query())
+        let address = self.filter.address(&[("order", ""), ("sort", "")]);
+        let (path, query) = address.split_once('?').unwrap_or((&address, ""));
+        format!("{path}/selection?{query}")
     }
 
     fn export(&self, format: &str) -> String {
@@ -207,7 +234,7 @@ impl Total {
     fn of(sum: app::BundleSum, filter: &Filter) -> Self {
         Self {
             bundles: format::count(usize::try_from(sum.bundles).unwrap_or(usize::MAX), "bundle"),
-            energy: format::energy(sum.energy),
+            energy: format::exact(sum.energy),
             exact: format::thousands(sum.energy.0),
             is_whole: sum.is_whole,
             whole: filter.address(&[("total", "all")]),
@@ -215,15 +242,20 @@ impl Total {
     }
 }
 
+fn rows(bundles: &[BundleView], filter: &Filter, deeds: &[Deed]) -> Vec<Row> {
+    let largest = bundles.iter().map(|view| view.bundle.range.quantity()).max().unwrap_or_default();
+    bundles.iter().map(|view| Row::of(view, largest, filter, deeds)).collect()
+}
+
 impl Row {
-    fn of(view: &BundleView, filter: &Filter, deeds: &[Deed]) -> Self {
+    fn of(view: &BundleView, largest: WattHours, filter: &Filter, deeds: &[Deed]) -> Self {
         let (bundle, attributes) = (&view.bundle, &view.attributes);
         let (start, quantity) = (bundle.production.start(), bundle.range.quantity());
         Self {
             id: bundle.id.0,
             issuance: issuance_id(bundle.device_id, attributes.energy_carrier, start),
             interval: format::interval(start, bundle.production.end()),
-            energy: format::energy(quantity),
+            energy: format::energy_beside(quantity, largest),
             wh: quantity.0,
             status: view.status.name(),
             tone: format::tone(view.status),

@@ -2,15 +2,17 @@
 
 use crate::Ui;
 use crate::failure::Failure;
-use crate::form::Parameters;
+use crate::form::{Fields, Parameters};
 use crate::frame::{Frame, show};
-use crate::visitor::Visitor;
+use crate::limits::{CHOICES_MAX, HITS_MAX};
+use crate::visitor::{Known, Visitor};
+use app::{Caller, DeviceFilter, Paging, Registry};
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use domain::{AccountId, BundleId, DeviceId};
+use domain::{AccountId, ActionId, BundleId, Device, DeviceId, EventNumber};
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/search", get(search))
@@ -33,7 +35,7 @@ struct Hit {
 async fn search(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Parameters) -> Result<Response, Failure> {
     let asked = fields.get("q").unwrap_or_default().to_owned();
     let (caller, fresh, text) = (visitor.caller.clone(), visitor.fresh, asked.clone());
-    let hits = ui
+    let mut hits = ui
         .blocking(move |registry| {
             let mut hits = Vec::new();
             if let Some(id) = text.trim_start_matches('#').parse::<i64>().ok().filter(|id| *id > 0) {
@@ -49,19 +51,49 @@ async fn search(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Para
                     hits.push(Hit { to: format!("/ui/device/{id}"), what: "Device", name });
                 }
             }
+            let number = text.trim_start_matches('#').parse().ok().filter(|id: &i64| *id > 0);
+            if let Some(found) = number.and_then(|id| registry.action(&caller, ActionId(id), fresh).ok()) {
+                let to = format!("/ui/action/{}", found.id.0);
+                hits.push(Hit { to, what: "Receipt of action", name: found.id.0.to_string() });
+            }
+            hits.extend(named(registry, &caller, &text, fresh)?);
             Ok(hits)
         })
         .await?;
-    // An issuance is looked for in an account; with one account that is the one.
-    if hits.is_empty()
-        && app::parse_issuance_id(&asked).is_some()
-        && let [only] = visitor.accounts.as_slice()
-    {
-        let fields = crate::form::Fields::default().with("issuance_id", Some(&asked));
-        return Ok(Redirect::to(&format!("/ui/account/{}/certificates?{fields}", only.id.0)).into_response());
+    let own = visitor.accounts.iter();
+    let wanted = asked.to_lowercase();
+    let is_named = |account: &&Known| !wanted.is_empty() && account.name.to_lowercase().contains(&wanted);
+    let of_name = own.clone().filter(is_named).map(|account| Hit {
+        to: format!("/ui/account/{}", account.id),
+        what: "Account",
+        name: account.name.clone(),
+    });
+    hits.extend(of_name.take(HITS_MAX));
+    // An issuance is looked for in an account.
+    if app::parse_issuance_id(&asked).is_some() {
+        let fields = Fields::default().with("issuance_id", Some(&asked));
+        hits.extend(own.take(HITS_MAX).map(|account| Hit {
+            to: format!("/ui/account/{}/certificates?{fields}", account.id),
+            what: "Certificates of this issuance",
+            name: format!("in {}", account.name),
+        }));
     }
     if let [only] = hits.as_slice() {
         return Ok(Redirect::to(&only.to).into_response());
     }
     show(&Page { frame: Frame::of(&visitor, "Search", ""), asked, hits })
+}
+
+/// Devices by a part of their name, among the first that the visitor may see.
+fn named(registry: &Registry, caller: &Caller, text: &str, fresh: Option<EventNumber>) -> Result<Vec<Hit>, app::Error> {
+    let wanted = text.to_lowercase();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let paging = Paging { limit: CHOICES_MAX, after: None };
+    let devices = registry.devices(caller, &DeviceFilter::default(), paging, fresh)?.entries;
+    let hits = devices.into_iter().filter(|device| device.description.name.to_lowercase().contains(&wanted));
+    let hit =
+        |device: Device| Hit { to: format!("/ui/device/{}", device.id), what: "Device", name: device.description.name };
+    Ok(hits.map(hit).take(HITS_MAX).collect())
 }

@@ -31,6 +31,8 @@ struct Page {
     frame: Frame,
     name: String,
     next: String,
+    /// What has happened to the session before.
+    told: Option<&'static str>,
     refused: Option<Refused>,
 }
 
@@ -46,7 +48,15 @@ async fn start(visitor: Visitor) -> Redirect {
 
 async fn ask(Parameters(fields): Parameters, headers: HeaderMap) -> Result<Response, Failure> {
     let next = fields.get("next").filter(|next| is_of_ours(next)).unwrap_or_default().to_owned();
-    show(&Page { frame: Frame::outside("Sign in", theme_of(&headers)), name: String::new(), next, refused: None })
+    let told = match (fields.get("out"), fields.get("lost")) {
+        (Some(_), _) => Some("You are signed out."),
+        (None, Some(_)) => {
+            Some("Your session had ended: the form was not used and nothing was changed. Sign in and send it again.")
+        }
+        (None, None) => None,
+    };
+    let frame = Frame::outside("Sign in", theme_of(&headers));
+    show(&Page { frame, name: String::new(), next, told, refused: None })
 }
 
 /// No form of a session carries a proof yet, so where the request comes from decides.
@@ -71,7 +81,7 @@ async fn sign_in(State(ui): State<Ui>, request: Request) -> Result<Response, Fai
         Err(Failure::Refused(refused)) => {
             let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let frame = Frame::outside("Sign in", theme_of(&headers));
-            let page = show(&Page { frame, name, next, refused: Some(*refused) })?;
+            let page = show(&Page { frame, name, next, told: None, refused: Some(*refused) })?;
             Ok((status, page).into_response())
         }
         Err(failure) => Err(failure),
@@ -81,7 +91,7 @@ async fn sign_in(State(ui): State<Ui>, request: Request) -> Result<Response, Fai
 async fn sign_out(State(ui): State<Ui>, headers: HeaderMap, form: Form) -> Result<Response, Failure> {
     let caller = form.visitor.caller;
     ui.blocking(move |registry| registry.sign_out(&caller)).await?;
-    let mut response = Redirect::to("/ui/sign-in").into_response();
+    let mut response = Redirect::to("/ui/sign-in?out=1").into_response();
     visitor::set_session(&mut response, None, &headers);
     Ok(response)
 }

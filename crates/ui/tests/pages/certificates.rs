@@ -21,6 +21,11 @@ struct Market {
 impl Market {
     /// With a bundle of `energy_wh` for each of `hours`.
     fn new(hours: i64, energy_wh: i64) -> Self {
+        Self::from(DAY, hours, energy_wh)
+    }
+
+    /// As [`Self::new`], from a day on.
+    fn from(day: &str, hours: i64, energy_wh: i64) -> Self {
         let app = TestApp::on(Engine::Sqlite);
         let kit = &app.testkit;
         let (source, target) = (kit.account("North <b>& Co</b>"), kit.account("South"));
@@ -31,16 +36,16 @@ impl Market {
         let other = Browser::of(&app, &[Role::TradingUser], &[target]);
         let market = Self { app, source, target, trader, other };
         if hours > 0 {
-            market.issue(device, hours, energy_wh);
+            market.issue(device, day, hours, energy_wh);
         }
         market
     }
 
-    fn issue(&self, device: DeviceId, hours: i64, energy_wh: i64) {
+    fn issue(&self, device: DeviceId, day: &str, hours: i64, energy_wh: i64) {
         let kit = &self.app.testkit;
-        let start = at(&format!("{DAY}T00:00:00Z"));
+        let start = at(&format!("{day}T00:00:00Z"));
         kit.readings(device, hours_from(start, hours), energy_wh);
-        let to = at("2026-03-01T00:00:00Z");
+        let to = start + jiff::SignedDuration::from_hours(hours);
         let request =
             app::IssueRequest { metadata_id: domain::MetadataId(1), from: start, to, device_ids: vec![device] };
         let job = kit.registry.issue_as_operator(request).expect("the operator may issue");
@@ -117,7 +122,7 @@ fn half_of_last_tuesdays_wind_is_transferred_and_cancelled_for_a_customer() {
         ("step", "preview"),
     ];
     let preview = send(&mut market.trader, &form, &transfer, &asked).expect(200);
-    assert!(preview.text.contains("Transfer 12,000 Wh"), "500 Wh of each 1,001: {}", preview.text);
+    assert!(preview.text.contains("Transfer 12 kWh?"), "500 Wh of each 1,001: {}", preview.text);
     assert!(preview.text.contains("24 bundles, each split off a larger one"), "{}", preview.text);
     assert_eq!(preview.text.matches(">split in two</td>").count(), 24);
     assert!(market.trader.get(&query).text.contains("24 bundles"), "a preview changes nothing");
@@ -131,7 +136,15 @@ fn half_of_last_tuesdays_wind_is_transferred_and_cancelled_for_a_customer() {
     let again = send(&mut market.trader, &preview, &transfer, &order).expect(303);
     assert_eq!(again.header("location"), Some(receipt.as_str()), "a form sent twice is one action");
     let page = market.trader.get(&receipt).expect(200);
-    for shown in ["Transfer: ", "12,000 Wh", "South", "50 % of each bundle", "event", ">split in two</td>"] {
+    for shown in [
+        "<h1>Transferred 12 kWh</h1>",
+        "12,000 Wh",
+        "24 bundles, each split off a larger one",
+        "South",
+        "50 % of each bundle",
+        "event",
+        ">split in two</td>",
+    ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
     assert!(page.text.contains("North &#60;b&#62;&#38; Co&#60;/b&#62;") && !page.text.contains("<b>"), "{}", page.text);
@@ -174,6 +187,11 @@ fn a_form_is_filled_in_again_with_what_is_wrong_beside_the_field() {
         (&[("target_id", "2"), ("portion", "percentage"), ("percentage", "half")], "percentage", "decimal number"),
         (&[("target_id", "2"), ("portion", "percentage"), ("percentage", "150")], "percentage", "less than or equal"),
         (&[("target_id", "2"), ("portion", "whole"), ("percentage", "5")], "portion", "A part is given"),
+        (
+            &[("target_id", "2"), ("portion", "quantity"), ("certificate_quantity", "0.0005"), ("unit", "kWh")],
+            "certificate_quantity",
+            "whole Wh",
+        ),
     ] {
         let page = send(&mut market.trader, &list, &transfer, &[&base[..], fields].concat()).expect(422);
         let place = format!("id=\"{id}-fault\">");
@@ -195,6 +213,12 @@ fn a_form_is_filled_in_again_with_what_is_wrong_beside_the_field() {
     let fit = send(&mut market.trader, &list, &transfer, &[("bundles", "1 2 99"), ("step", "fit")]).expect(200);
     assert_eq!(hidden(&fit, "bundles"), "2");
     assert!(fit.text.contains("<dd>1 bundle</dd>") && !fit.text.contains("cannot be transferred"), "{}", fit.text);
+    // For whom certificates are used up is never left open.
+    let cancel = market.deed("cancel");
+    let page = send(&mut market.trader, &list, &cancel, &[("bundles", "2"), ("step", "preview")]).expect(422);
+    assert!(page.text.contains("id=\"beneficiary-fault\">Field required"), "{}", page.text);
+    // Browsers go back to a form and to a preview without sending anything again.
+    assert_eq!(form.header("cache-control"), Some("private, no-cache"));
     // Nothing selected; a bundle that is not there; a form of nobody.
     send(&mut market.trader, &list, &transfer, &[]).expect(422);
     send(&mut market.trader, &list, &transfer, &[("bundles", "99")]).expect(422);
@@ -267,7 +291,7 @@ fn each_role_sees_and_does_what_it_may() {
 fn a_list_is_paged_from_either_end_and_keeps_its_filter() {
     let mut market = Market::new(48, 1_000);
     let device = market.app.testkit.device("Turbine 2", market.source);
-    market.issue(device, 60, 500);
+    market.issue(device, DAY, 60, 500);
     let first = market.trader.get(&market.list("?status=Active")).expect(200);
     assert!(first.text.contains("108 bundles") && first.text.contains("78,000 Wh"), "{}", first.text);
     assert!(first.text.len() < 150_000, "{}", first.text.len());
@@ -296,6 +320,43 @@ fn a_list_is_paged_from_either_end_and_keeps_its_filter() {
 }
 
 #[test]
+fn what_is_not_too_much_is_sorted_by_any_column() {
+    let mut market = Market::from("2025-11-01", 2_001, 1_000);
+    let device = market.app.testkit.device("A turbine", market.source);
+    market.issue(device, "2025-11-01", 110, 500);
+    let sorted = |page: &Answer, by: &str| page.text.contains(&format!("aria-sort=\"{by}\""));
+    let day = "?from=2025-11-01&to=2025-11-05";
+    let first = market.trader.get(&market.list(&format!("{day}&sort=-quantity"))).expect(200);
+    assert!(sorted(&first, "descending") && !first.text.contains("too many"), "{}", first.text);
+    let wh = |page: &Answer| -> Vec<u64> {
+        let boxes = page.text.split("data-wh=\"").skip(1);
+        boxes.map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect()
+    };
+    let (_, rest) = first.text.split_once("<p class=\"pages\">").expect("there is more");
+    let next = rest.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+    assert!(next.ends_with("sort=-quantity&page=2"), "{next}");
+    let second = market.trader.get(&next).expect(200);
+    assert_eq!(wh(&first), vec![1_000; 100]);
+    assert_eq!(wh(&second), [vec![1_000; 20], vec![500; 80]].concat());
+    assert!(second.text.contains(">First page</a>"), "{}", second.text);
+    let by_device = market.trader.get(&market.list(&format!("{day}&sort=device"))).expect(200);
+    assert_eq!(wh(&by_device), vec![500; 100]);
+    let by_bundle = market.trader.get(&market.list(&format!("{day}&sort=bundle"))).expect(200);
+    assert_eq!(selectable(&by_bundle)[..2], ["1".to_owned(), "2".to_owned()]);
+    let last = market.trader.get(&market.list(&format!("{day}&sort=state&page=3"))).expect(200);
+    assert_eq!(wh(&last).len(), 30);
+    market.trader.get(&market.list(&format!("{day}&sort=state&page=9"))).expect(200);
+    // All of them are too many; they are there in the order of production, page by page.
+    let all = market.trader.get(&market.list("?sort=quantity")).expect(200);
+    assert!(all.text.contains("More than 2,000 bundles match") && sorted(&all, "descending"), "{}", all.text);
+    assert_eq!(wh(&all).len(), 100);
+    let (_, rest) = all.text.split_once("<p class=\"pages\">").expect("there is more");
+    let next = rest.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+    assert!(next.contains("?after="), "{next}");
+    market.trader.get(&market.list("?sort=colour")).expect(422);
+}
+
+#[test]
 fn what_matches_nothing_and_what_cannot_be_read_is_told() {
     let mut market = Market::new(1, 1_000);
     let none = market.trader.get(&market.list("?status=Locked")).expect(200);
@@ -307,7 +368,7 @@ fn what_matches_nothing_and_what_cannot_be_read_is_told() {
         ("?from=yesterday", "<code>from</code>"),
         ("?device=<b>", "<code>device</code>"),
         ("?issuance_id=%3Cb%3Ezzz", "Invalid issuance ID: &#60;b&#62;zzz"),
-        ("?from=2026-02-02&to=2026-01-01", "must be greater"),
+        ("?from=2026-02-02&to=2026-01-01", "must end after it begins"),
     ] {
         let query = query.replace("<b>", "%3Cb%3E");
         let page = market.trader.get(&market.list(&query)).expect(422);

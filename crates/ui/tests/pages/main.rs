@@ -11,6 +11,7 @@ mod orders;
 mod overview;
 mod profile;
 mod readings;
+mod search;
 mod session;
 mod whitelist;
 

@@ -99,7 +99,8 @@ fn signing_out_ends_the_session() {
     let mut browser = Browser::of(&app, &[Role::Auditor], &[]);
     let token = browser.cookie("granary_session").unwrap().to_owned();
     let out = browser.fill("/ui/profile", "/ui/sign-out", &[]).expect(303);
-    assert_eq!((out.header("location"), browser.cookie("granary_session")), (Some("/ui/sign-in"), None));
+    assert_eq!((out.header("location"), browser.cookie("granary_session")), (Some("/ui/sign-in?out=1"), None));
+    assert!(browser.get("/ui/sign-in?out=1").expect(200).text.contains("You are signed out."));
     app.anonymous().with_header("cookie", &format!("granary_session={token}")).get("/ui/profile").expect(303);
 }
 
@@ -107,7 +108,9 @@ fn signing_out_ends_the_session() {
 fn every_page_keeps_to_itself() {
     let app = app();
     let mut browser = Browser::of(&app, &[Role::RegistryAdministrator], &[]);
-    for (path, status) in [("/ui/accounts", 200), ("/ui/profile", 200), ("/ui/search?q=1", 200), ("/ui/nothing", 404)] {
+    for (path, status) in
+        [("/ui/accounts", 200), ("/ui/profile", 200), ("/ui/search?q=none", 200), ("/ui/nothing", 404)]
+    {
         let page = browser.get(path).expect(status);
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");

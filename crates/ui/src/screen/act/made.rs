@@ -64,6 +64,17 @@ pub(in crate::screen) fn counts(fates: &[Fate]) -> Counts {
     Counts { taken: of(Fate::Taken), split: of(Fate::Split) }
 }
 
+/// In how many bundles, in words.
+pub(in crate::screen) fn taken(counts: Counts) -> String {
+    let bundles = format::count(counts.taken, "bundle");
+    match (counts.split, counts.taken) {
+        (0, _) => bundles,
+        (1, 1) => format!("{bundles}, split off a larger one"),
+        (split, taken) if split == taken => format!("{bundles}, each split off a larger one"),
+        (split, _) => format!("{bundles}, {split} of them split off a larger one"),
+    }
+}
+
 /// `done` says what became of what was taken, in one word.
 pub(in crate::screen) fn row(left: &Left, fate: Fate, done: &'static str, names: &Names) -> Row {
     let quantity = left.last.saturating_sub(left.first).saturating_add(1);

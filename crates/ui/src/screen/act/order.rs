@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// The fields that are kept from one page to the next.
-pub(super) const KEPT: [&str; 10] = [
+pub(super) const KEPT: [&str; 11] = [
     "portion",
     "certificate_quantity",
+    "unit",
     "percentage",
     "target_id",
     "beneficiary",
@@ -50,13 +51,27 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
     if let Some(flag) = body.get_mut("export_failed") {
         *flag = Value::Bool(true);
     }
+    // The API would take the account itself; what cannot be undone is for whom it says.
+    if deed == Deed::Cancel && fields.get("beneficiary").is_none() {
+        return Err(vec![("beneficiary".to_owned(), "Field required".to_owned())]);
+    }
     let (quantity, percent) = (fields.get("certificate_quantity"), fields.get("percentage"));
     let fault = |name: &str, what: &str| Err(vec![(name.to_owned(), what.to_owned())]);
     match (fields.get("portion").unwrap_or("whole"), quantity, percent) {
         ("quantity", None, _) => return fault("certificate_quantity", "Field required"),
         ("percentage", _, None) => return fault("percentage", "Field required"),
         ("quantity", Some(quantity), _) => {
+            let unit = fields.get("unit").unwrap_or("Wh");
+            let Some(quantity) = watt_hours_of(quantity, unit) else {
+                return fault("certificate_quantity", "Enter a number of whole Wh, in the unit that is chosen");
+            };
             body.insert("certificate_quantity".to_owned(), quantity.into());
+        }
+        ("half", None, None) => {
+            body.insert("certificate_bundle_percentage".to_owned(), "0.5".into());
+        }
+        ("quarter", None, None) => {
+            body.insert("certificate_bundle_percentage".to_owned(), "0.25".into());
         }
         ("percentage", _, Some(percent)) => {
             let share = share_of(percent);
@@ -64,9 +79,42 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
             body.insert("certificate_bundle_percentage".to_owned(), share.into());
         }
         ("whole", None, None) => {}
-        _ => return fault("portion", "A part is given, and all of it is chosen"),
+        _ => return fault("portion", "A part is given, and another is chosen"),
     }
     Ok(Value::Object(body))
+}
+
+/// 1.5 `MWh` is 1500000 Wh: the point moves. What is given in Wh is the API's to judge, but for commas between thousands.
+/// `None` for what is no plain decimal, for what is not whole in Wh, and for no unit of energy.
+fn watt_hours_of(quantity: &str, unit: &str) -> Option<String> {
+    let decimals = match unit {
+        "Wh" => 0,
+        "kWh" => 3,
+        "MWh" => 6,
+        _ => return None,
+    };
+    let quantity = without_commas(quantity);
+    if decimals == 0 {
+        return Some(quantity);
+    }
+    let (whole, fraction) = quantity.split_once('.').unwrap_or((&quantity, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let is_plain = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+    if whole.is_empty() || !is_plain(whole) || !is_plain(fraction) || fraction.len() > decimals {
+        return None;
+    }
+    let digits = format!("{whole}{fraction:0<decimals$}");
+    let digits = digits.trim_start_matches('0');
+    Some(if digits.is_empty() { "0" } else { digits }.to_owned())
+}
+
+/// 24,024 as these pages show it is 24024. Commas that are not between thousands stay.
+fn without_commas(number: &str) -> String {
+    let whole = number.split_once('.').map_or(number, |(whole, _)| whole);
+    let mut groups = whole.split(',');
+    let is_first = groups.next().is_some_and(|first| (1..=3).contains(&first.len()));
+    let is_apart = is_first && groups.all(|group| group.len() == 3) && !number[whole.len()..].contains(',');
+    if is_apart { number.replace(',', "") } else { number.to_owned() }
 }
 
 /// 12.5 of a hundred is 0.125: the point moves two places. `None` for what is no plain decimal.
@@ -133,6 +181,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_quantity_in_any_unit_is_watt_hours_exactly() {
+        for (quantity, unit, expected) in [
+            ("24,024", "Wh", "24024"),
+            ("24,02", "Wh", "24,02"),
+            ("half", "Wh", "half"),
+            ("1.5", "Wh", "1.5"),
+            ("1.5", "kWh", "1500"),
+            ("1.5", "MWh", "1500000"),
+            ("0.000001", "MWh", "1"),
+            ("1,234.50", "MWh", "1234500000"),
+            ("007", "kWh", "7000"),
+            ("0", "MWh", "0"),
+        ] {
+            assert_eq!(watt_hours_of(quantity, unit).as_deref(), Some(expected), "{quantity} {unit}");
+        }
+        for (quantity, unit) in
+            [("0.0005", "kWh"), ("-1", "MWh"), ("1e3", "kWh"), ("", "MWh"), (".5", "MWh"), ("1,5", "MWh"), ("1", "GJ")]
+        {
+            assert_eq!(watt_hours_of(quantity, unit), None, "{quantity} {unit}");
+        }
+    }
+
     fn ordered(deed: Deed, form: &str) -> Result<Value, Vec<(String, String)>> {
         body(deed, 1, &[2, 3], &Fields::of(form.as_bytes()))
     }
@@ -151,7 +222,15 @@ mod tests {
         let share = "portion=percentage&percentage=50&export_failed=true&reason=r";
         let expected = json!({"certificate_bundle_percentage": "0.5", "export_failed": true, "reason": "r"});
         assert_eq!(ordered(Deed::Withdraw, share), base(expected));
+        for (name, share) in [("half", "0.5"), ("quarter", "0.25")] {
+            let form = format!("portion={name}");
+            assert_eq!(ordered(Deed::Claim, &form), base(json!({"certificate_bundle_percentage": share})));
+        }
+        let megawatt_hours = "portion=quantity&certificate_quantity=1.5&unit=MWh";
+        assert_eq!(ordered(Deed::Claim, megawatt_hours), base(json!({"certificate_quantity": "1500000"})));
         for (form, field) in [
+            ("portion=half&percentage=30", "portion"),
+            ("portion=quantity&certificate_quantity=0.0005&unit=kWh", "certificate_quantity"),
             ("portion=quantity", "certificate_quantity"),
             ("portion=percentage&certificate_quantity=5", "percentage"),
             ("portion=percentage&percentage=half", "percentage"),

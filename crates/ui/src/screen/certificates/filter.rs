@@ -2,15 +2,16 @@
 //!
 //! Days are days of UTC, and both ends of a period belong to it.
 
+use super::sort::Sort;
 use crate::form::{Fields, instant};
-use crate::limits::BUNDLES_PER_PAGE;
+use crate::limits::{BUNDLES_PER_PAGE, SORTED_MAX};
 use app::{BundleListing, Order, Period, Place};
 use domain::{AccountId, BundleId, BundleStatus, DeviceId, EnergySource};
 use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 use web::Refused;
 
 /// The parameters that filter and order.
-const NAMES: [&str; 7] = ["device", "source", "status", "from", "to", "issuance_id", "order"];
+const NAMES: [&str; 8] = ["device", "source", "status", "from", "to", "issuance_id", "order", "sort"];
 /// The name of the order that is not the usual one.
 const OLDEST: &str = "oldest";
 
@@ -24,7 +25,11 @@ pub(super) struct Filter {
     pub period: Period,
     pub issuance_id: Option<String>,
     pub order: Order,
+    /// By another column than that of production.
+    pub sort: Option<Sort>,
     after: Option<Place>,
+    /// Of what is sorted: the pages before this one.
+    pages_before: usize,
     with_whole_sum: bool,
     /// The parameters that cannot be read, and what is wrong with them.
     pub faults: Vec<(String, String)>,
@@ -55,11 +60,36 @@ impl Filter {
         if end.is_none() && text("to").is_some() {
             fault("to", "Not a date");
         }
+        if start.zip(end).is_some_and(|(start, end)| end <= start) {
+            fault("to", "The period must end after it begins");
+        }
         let order = if text("order") == Some(OLDEST) { Order::OldestFirst } else { Order::NewestFirst };
+        let sort = text("sort").and_then(Sort::parse);
+        if sort.is_none() && text("sort").is_some() {
+            fault("sort", "Not a column that can be sorted by");
+        }
+        let page = fields.number("page").and_then(|page| usize::try_from(page).ok()).filter(|_| sort.is_some());
+        let pages_before = page.unwrap_or(1).clamp(1, SORTED_MAX) - 1;
         let issuance_id = text("issuance_id").map(str::to_owned);
-        let (after, with_whole_sum) = (text("after").and_then(place), text("total") == Some("all"));
+        // What is sorted is read from the start.
+        let after = text("after").filter(|_| sort.is_none()).and_then(place);
+        let with_whole_sum = text("total") == Some("all");
         let (account, period) = (AccountId(account), Period { start, end });
-        Self { fields, account, device, source, status, period, issuance_id, order, after, with_whole_sum, faults }
+        Self {
+            fields,
+            account,
+            device,
+            source,
+            status,
+            period,
+            issuance_id,
+            order,
+            sort,
+            after,
+            pages_before,
+            with_whole_sum,
+            faults,
+        }
     }
 
     pub(super) fn listing(&self) -> BundleListing {
@@ -72,7 +102,7 @@ impl Filter {
             issuance_id: self.issuance_id.clone(),
             order: self.order,
             after: self.after,
-            limit: BUNDLES_PER_PAGE,
+            limit: if self.sort.is_some() { SORTED_MAX } else { BUNDLES_PER_PAGE },
             with_whole_sum: self.with_whole_sum,
         }
     }
@@ -83,11 +113,11 @@ impl Filter {
     }
 
     pub(super) fn is_first_page(&self) -> bool {
-        self.after.is_none()
+        self.after.is_none() && self.pages_before == 0
     }
 
     pub(super) fn filters_anything(&self) -> bool {
-        NAMES.iter().any(|name| *name != "order" && self.fields.get(name).is_some())
+        NAMES.iter().any(|name| !matches!(*name, "order" | "sort") && self.fields.get(name).is_some())
     }
 
     /// The address of the first page with some parameters changed; an empty value takes one away.
@@ -113,17 +143,19 @@ impl Filter {
         Refused { status: 422, title, faults: self.faults.clone(), ..Refused::default() }
     }
 
+    /// The next page in the order of production.
     pub(super) fn next(&self, next: Place) -> String {
-        self.address(&[("after", &format!("{},{}", next.0.as_microsecond(), next.1.0))])
+        self.address(&[("sort", ""), ("after", &format!("{},{}", next.0.as_microsecond(), next.1.0))])
     }
 
-    /// The same listing from the other end.
-    pub(super) fn turned(&self) -> String {
-        let other = match self.order {
-            Order::OldestFirst => "",
-            Order::NewestFirst => OLDEST,
-        };
-        self.address(&[("order", other)])
+    /// Of what is sorted: how many stand on the pages before this one.
+    pub(super) const fn skipped(&self) -> usize {
+        self.pages_before * BUNDLES_PER_PAGE
+    }
+
+    /// The next page of what is sorted.
+    pub(super) fn next_sorted(&self) -> String {
+        self.address(&[("page", &(self.pages_before + 2).to_string())])
     }
 
     /// The parameters of the API's export.
