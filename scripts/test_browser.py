@@ -481,11 +481,13 @@ def test_main_job(browser):
 
     supplier = Visitor(browser, "supplier")
     page = supplier.page
+    # Who received something is told at once, and led to what can be done with it.
     page.get_by_role("link", name="Marrowfield Trading", exact=True).click()
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Certificates").click()
-    choose_day(page, day)
-    page.get_by_role("button", name="Select all", exact=True).click()
-    page.get_by_role("button", name="Cancel…").click()
+    page.get_by_role("link", name="What it is, and what can be done with it").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Transferred 1.5 MWh")
+    supplier.examine()
+    page.get_by_role("button", name="Cancel for a beneficiary…").click()
+    expect(page.locator("dl.figures")).to_contain_text("3 bundles")
     page.get_by_label("Name of the beneficiary").fill("Bakery <b>of the corner</b>")
     page.get_by_label("Purpose").fill("Disclosure")
     page.get_by_role("button", name="Preview").click()

@@ -5,7 +5,10 @@
 //! know of refusals. Kept is what users refuse themselves to by the rules of actions on bundles and their like; not kept is
 //! who may not act for the account at all (nothing may be put among its actions by strangers), and what a job reports itself.
 
+mod received;
 pub(crate) mod result;
+
+pub use received::Origin;
 
 use crate::sight::{Deed as Done, Sight};
 use crate::work::Act;

@@ -1,13 +1,13 @@
-//! What the devices of an account produced, hour by hour over a year, as their readings say.
+//! What the devices of an account produced, hour by hour over a year or the last twelve months, as their readings say.
 //!
 //! Invariant: however many certificates the account holds, a look at a year costs what its readings are, of
 //! [`PRODUCTION_DEVICES_MAX`] devices at most.
 
 use crate::{Caller, Error, Registry};
 use domain::{AccountId, Device, DeviceId, DeviceKind, EventNumber, WattHours};
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use store::device::Filter;
 
 /// The most devices of one look.
@@ -16,24 +16,28 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 /// The years of the calendar that may be asked for.
 const YEARS: std::ops::RangeInclusive<i16> = 1..=9998;
 
-/// Production of a year (UTC).
+/// Production of some days (UTC), a year at most.
 #[derive(Clone, Debug)]
 pub struct Production {
-    pub year: i16,
+    /// The first day, and the day after the last.
+    pub from: Date,
+    pub to: Date,
+    /// The calendar year that was asked for, if one was.
+    pub year: Option<i16>,
     /// The years of the first and of the last reading that counts.
     pub years: Option<(i16, i16)>,
     /// Whose production it is, in the order of ids.
     pub devices: Vec<Device>,
     /// Whether the account has other production devices.
     pub is_choice: bool,
-    /// Energy by hour, from the start of the year to its end; of an hour in which no reading starts there is none.
+    /// Energy by hour, from the start of the first day to the end of the last; of an hour in which no reading starts there is none.
     pub hours: Vec<Option<WattHours>>,
 }
 
-/// Production of a month.
+/// Production of a month, as far as its days were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProductionMonth {
-    /// Its first day.
+    /// The first of these days.
     pub month: Date,
     pub energy: WattHours,
     /// Of its hours, those in which a reading starts.
@@ -43,7 +47,7 @@ pub struct ProductionMonth {
 
 impl Registry {
     /// What a production device of the account produced, or all of them together if they are few, or else the first; in the
-    /// year that is asked for, or that of the last reading. For those who may read the account. Blocks.
+    /// year that is asked for, or else from the first reading to the last, twelve months at most. For those who may read the account. Blocks.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an account that the caller may not read, and for a device that is none of its production.
@@ -55,7 +59,7 @@ impl Registry {
         year: Option<i16>,
         fresh: Option<EventNumber>,
     ) -> Result<Production, Error> {
-        let this_year = year_of(self.now());
+        let today = day_of(self.now());
         let found = self.of_account(caller, account, fresh, |connection| {
             let filter = Filter { account: Some(account), kind: Some(DeviceKind::Production), ..Filter::default() };
             let most = i64::try_from(PRODUCTION_DEVICES_MAX + 1).unwrap_or(i64::MAX);
@@ -72,11 +76,15 @@ impl Registry {
             }
             let ids: Vec<i64> = devices.iter().map(|device| device.id.0).collect();
             let span = store::measurement::span(connection, &ids)?;
-            let years = span.map(|(first, last)| (year_of(first), year_of(last)));
-            let year = year.or(years.map(|(_, last)| last)).unwrap_or(this_year);
-            let year = year.clamp(*YEARS.start(), *YEARS.end());
-            let hours = hours(connection, &ids, year)?;
-            Ok(Some(Production { year, years, is_choice: has_others, devices, hours }))
+            let years = span.map(|(first, last)| (day_of(first).year(), day_of(last).year()));
+            let year = year.map(|year| year.clamp(*YEARS.start(), *YEARS.end()));
+            let (from, to) = match (year, span) {
+                (Some(year), _) => year_of(year),
+                (None, Some((first, last))) => last_months(day_of(first), day_of(last)),
+                (None, None) => year_of(today.year()),
+            };
+            let hours = hours(connection, &ids, from, to)?;
+            Ok(Some(Production { from, to, year, years, is_choice: has_others, devices, hours }))
         })?;
         found.ok_or(Error::NotFound { what: "Device", id: device.map_or(0, |id| id.0) })
     }
@@ -86,17 +94,32 @@ fn is_of(device: &Device, account: AccountId) -> bool {
     device.account_id == account && device.description.kind == DeviceKind::Production && !device.is_deleted
 }
 
-fn year_of(at: Timestamp) -> i16 {
-    at.to_zoned_datetime(TimeZone::UTC).year()
+fn day_of(at: Timestamp) -> Date {
+    at.to_zoned_datetime(TimeZone::UTC).date()
 }
 
-fn start_of(year: i16) -> Timestamp {
-    let day = Date::new(year, 1, 1).and_then(|day| day.to_zoned_datetime(TimeZone::UTC));
-    day.map_or(Timestamp::MAX, |start| start.timestamp())
+/// The first day of a year, and that of the next.
+fn year_of(year: i16) -> (Date, Date) {
+    (date(year, 1, 1), date(year + 1, 1, 1))
 }
 
-fn hours(connection: &mut store::Connection, devices: &[i64], year: i16) -> store::Result<Vec<Option<WattHours>>> {
-    let (from, to) = (start_of(year), start_of(year + 1));
+/// From the first day to the last, or the twelve months that end with it; and the day after it.
+fn last_months(first: Date, last: Date) -> (Date, Date) {
+    let year_before = last.checked_sub(1.year()).and_then(Date::tomorrow).unwrap_or(first);
+    (first.max(year_before), last.tomorrow().unwrap_or(last))
+}
+
+fn start_of(day: Date) -> Timestamp {
+    day.to_zoned_datetime(TimeZone::UTC).map_or(Timestamp::MAX, |start| start.timestamp())
+}
+
+fn hours(
+    connection: &mut store::Connection,
+    devices: &[i64],
+    from: Date,
+    to: Date,
+) -> store::Result<Vec<Option<WattHours>>> {
+    let (from, to) = (start_of(from), start_of(to));
     let place = |at: Timestamp| (at.as_microsecond() - from.as_microsecond()) / HOUR_MICROS;
     let mut hours = vec![None; usize::try_from(place(to)).unwrap_or(0)];
     store::measurement::each_sum(connection, devices, from, to, |start, energy_wh| {
@@ -110,22 +133,30 @@ fn hours(connection: &mut store::Connection, devices: &[i64], year: i16) -> stor
 }
 
 impl Production {
-    /// The energy of the whole year.
+    /// The energy of all these days.
     pub fn energy(&self) -> WattHours {
         self.hours.iter().flatten().copied().sum()
     }
 
-    /// The months of the year.
+    /// The months that these days belong to.
     pub fn months(&self) -> Vec<ProductionMonth> {
         let mut rest = self.hours.as_slice();
-        let month = |number: i8| {
-            let month = Date::new(self.year, number, 1).ok()?;
-            let hours = usize::try_from(month.days_in_month()).unwrap_or(0) * 24;
-            let (own, later) = rest.split_at_checked(hours)?;
+        let mut months = Vec::new();
+        let mut month = self.from;
+        while month < self.to {
+            let next = month.last_of_month().tomorrow().map_or(self.to, |next| next.min(self.to));
+            let days = i64::from((next - month).get_days());
+            let (own, later) = rest.split_at(usize::try_from(days).unwrap_or(0).saturating_mul(24).min(rest.len()));
             rest = later;
-            let read = own.iter().flatten();
-            Some(ProductionMonth { month, energy: read.clone().copied().sum(), hours_read: read.count(), hours })
-        };
-        (1..=12).filter_map(month).collect()
+            let (read, hours) = (own.iter().flatten(), own.len());
+            months.push(ProductionMonth {
+                month,
+                energy: read.clone().copied().sum(),
+                hours_read: read.count(),
+                hours,
+            });
+            month = next;
+        }
+        months
     }
 }

@@ -98,17 +98,26 @@ pub(crate) fn instant_text(at: Timestamp) -> String {
 
 /// From an instant to an instant; the day of the second only if it is another one. A day ends at 24:00.
 pub(crate) fn interval(from: Timestamp, to: Timestamp) -> Markup {
+    Markup(format!(
+        "<time datetime=\"{from}\">{}</time>–<time datetime=\"{to}\" data-end>{}</time>",
+        instant_text(from),
+        end_text(from, to)
+    ))
+}
+
+/// As [`interval`], as plain text.
+pub(crate) fn interval_text(from: Timestamp, to: Timestamp) -> String {
+    format!("{}–{}", instant_text(from), end_text(from, to))
+}
+
+fn end_text(from: Timestamp, to: Timestamp) -> String {
     let day = |at: Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
     let is_midnight = to.as_second() % 86_400 == 0 && day(from).tomorrow().is_ok_and(|next| next == day(to));
-    let end = match (day(from) == day(to), is_midnight) {
+    match (day(from) == day(to), is_midnight) {
         (true, _) => to.strftime("%H:%M").to_string(),
         (false, true) => "24:00".to_owned(),
         (false, false) => instant_text(to),
-    };
-    Markup(format!(
-        "<time datetime=\"{from}\">{}</time>–<time datetime=\"{to}\" data-end>{end}</time>",
-        instant_text(from)
-    ))
+    }
 }
 
 /// What energy is made from, as people say it.

@@ -53,6 +53,12 @@ pub(crate) const RECORDS_LOOKED_AT_MAX: usize = 5;
 pub(crate) const ACTIONS_PER_PAGE: usize = 50;
 /// Accounts, and devices, that a search finds by name.
 pub(crate) const HITS_MAX: usize = 20;
+/// Transfers into an account that its overview tells of.
+pub(crate) const RECEIVED_SHOWN_MAX: usize = 5;
+/// Bundles that a receipt offers to act on at once.
+pub(crate) const NEXT_BUNDLES_MAX: usize = 2_000;
+/// Devices that are named where bundles are from.
+pub(crate) const ORIGINS_NAMED_MAX: usize = 3;
 /// Devices and years that a plot offers.
 pub(crate) const DEVICES_OFFERED_MAX: usize = 200;
 pub(crate) const YEARS_OFFERED_MAX: usize = 50;

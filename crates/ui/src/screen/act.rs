@@ -15,7 +15,7 @@ use crate::format;
 use crate::frame::{Frame, show};
 use crate::limits::{CHOICES_MAX, FIRST_FORM_LOOKS_MAX, FIRST_FORM_WAIT, RECORDS_LOOKED_AT_MAX, RESULTS_PER_PAGE};
 use crate::visitor::{Known, Visitor, changed};
-use app::{ActionQuery, AnyAction, BundleView, Error, Paging};
+use app::{ActionQuery, AnyAction, BundleView, Error, Origin, Paging};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -269,6 +269,7 @@ async fn preview(ui: &Ui, order: Order, ids: &[i64], answer: &Value) -> Result<R
     let wanted: Vec<i64> = left.iter().filter_map(|one| one.account).chain(beneficiary).chain(target).collect();
     let names = ui.blocking(move |registry| Names::of(registry, &caller, wanted, &[account], fresh)).await?;
     let text = |name: &str| answer[name].as_str().map(str::to_owned);
+    let from = Origin::of(&order.selected).as_ref().map(made::origin).unwrap_or_default();
     let towards = [
         ("To", target.map(|id| names.account(id))),
         ("For the beneficiary", text("beneficiary")),
@@ -286,7 +287,7 @@ async fn preview(ui: &Ui, order: Order, ids: &[i64], answer: &Value) -> Result<R
         kept: kept.collect(),
         total: format::exact(total),
         exact: format::thousands(total.0),
-        towards: towards.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        towards: towards.into_iter().filter_map(|(name, value)| Some((name, value?))).chain(from).collect(),
         taken: taken(counted),
         rows: rows.map(|(one, fate)| made::row(one, *fate, order.deed.done(), &names)).collect(),
         more: left.len().saturating_sub(RESULTS_PER_PAGE),

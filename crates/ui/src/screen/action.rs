@@ -1,6 +1,6 @@
 //! Receipts: what an action did, and why one was rejected, at an address for ever.
 
-use super::act::made::{self, Left, fates};
+use super::act::made::{self, Fate, Left, fates};
 use super::act::order::percent_of;
 use super::names::{self, Names};
 use crate::Ui;
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::form::Parameters;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
-use crate::limits::RESULTS_PER_PAGE;
+use crate::limits::{NEXT_BUNDLES_MAX, RESULTS_PER_PAGE};
 use crate::visitor::{Known, Visitor};
 use app::{ActionView, ResultView};
 use askama::Template;
@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
-use domain::{ActionId, ActionKind, RejectedActionId, WattHours};
+use domain::{AccountId, ActionId, ActionKind, Capability, RejectedActionId, WattHours};
 use serde_json::{Map, Value};
 
 pub(super) fn routes() -> Router<Ui> {
@@ -30,6 +30,9 @@ struct Receipt {
     id: i64,
     /// The account whose selection was used.
     source: Option<i64>,
+    /// In one sentence.
+    sentence: Option<String>,
+    next_step: Option<NextStep>,
     facts: Vec<(&'static str, String)>,
     requested_at: Markup,
     completed_at: Markup,
@@ -70,7 +73,7 @@ async fn receipt(
     Parameters(fields): Parameters,
 ) -> Result<Response, Failure> {
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
-    let (action, names, who) = ui
+    let (action, names, who, origin) = ui
         .blocking(move |registry| {
             let action = registry.action(&caller, ActionId(id), fresh)?;
             let asked = Asked(&action.asked);
@@ -79,12 +82,18 @@ async fn receipt(
             wanted.extend(action.results.iter().filter_map(|result| result.account_id).map(|id| id.0));
             let names = Names::of(registry, &caller, wanted, &near, fresh)?;
             let who = names::user(registry, &caller, action.user_id, fresh)?;
-            Ok((action, names, who))
+            let origin = registry.origin(&action, fresh)?;
+            Ok((action, names, who, origin))
         })
         .await?;
     let skipped = fields.number("from").and_then(|from| usize::try_from(from).ok()).unwrap_or(0);
-    let left: Vec<Left> = action.results.iter().map(left_of).collect();
+    // What was and stayed elsewhere is not the visitor's business: to a receiver it is what came.
+    let is_seen = |result: &&ResultView| result.account_id.is_some();
+    let is_any_seen = action.results.iter().any(|result| is_seen(&result));
+    let left: Vec<Left> = action.results.iter().filter(|result| !is_any_seen || is_seen(result)).map(left_of).collect();
     let all_fates = fates(&left);
+    let mut facts = facts(&action.asked, action.source.map(|id| id.0), who, &names);
+    facts.extend(origin.as_ref().map(made::origin).unwrap_or_default());
     let done = done(action.kind);
     let rows = left.iter().zip(&all_fates).skip(skipped).take(RESULTS_PER_PAGE);
     let rows: Vec<made::Row> = rows.map(|(one, fate)| made::row(one, *fate, done, &names)).collect();
@@ -102,7 +111,9 @@ async fn receipt(
         frame: frame(&visitor, &title, &action, &names),
         id,
         source: action.source.map(|id| id.0),
-        facts: facts(&action.asked, action.source.map(|id| id.0), who, &names),
+        sentence: sentence_of(&action, &names),
+        next_step: NextStep::of(&visitor, &action, &left, &all_fates, &names),
+        facts,
         requested_at: format::instant(action.requested_at),
         completed_at: format::instant(action.completed_at),
         first_event: action.first_event.0,
@@ -200,7 +211,8 @@ fn facts(asked: &Map<String, Value>, source: Option<i64>, who: String, names: &N
 }
 
 fn frame(visitor: &Visitor, title: &str, action: &ActionView, names: &Names) -> Frame {
-    let own = action.source.filter(|source| visitor.belongs_to(*source));
+    let sides = [action.source, Asked(&action.asked).target().map(AccountId)];
+    let own = sides.into_iter().flatten().find(|side| visitor.belongs_to(*side));
     match own {
         Some(id) => Frame::of_account(visitor, title, "", Known { id, name: names.account(id.0) }),
         None => Frame::of(visitor, title, ""),
@@ -221,6 +233,44 @@ fn left_of(result: &ResultView) -> Left {
 /// The kind of an action as a title.
 pub(super) fn title(kind: ActionKind) -> String {
     sentence(&kind.name().replace('_', " "))
+}
+
+/// What the visitor may want to do now with what an action brought.
+struct NextStep {
+    account: i64,
+    name: String,
+    /// The ids of the bundles.
+    bundles: String,
+}
+
+impl NextStep {
+    /// For who trades for the account that bundles were transferred to.
+    fn of(visitor: &Visitor, action: &ActionView, left: &[Left], fates: &[Fate], names: &Names) -> Option<Self> {
+        let target = Asked(&action.asked).target().filter(|_| action.kind == ActionKind::Transfer)?;
+        let taken = left.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Taken);
+        let bundles: Vec<String> = taken.filter_map(|(one, _)| one.bundle).map(|id| id.to_string()).collect();
+        let may_trade = visitor.may(Capability::Trade(AccountId(target)));
+        let is_offered = may_trade && !bundles.is_empty() && bundles.len() <= NEXT_BUNDLES_MAX;
+        is_offered.then(|| Self { account: target, name: names.account(target), bundles: bundles.join(" ") })
+    }
+}
+
+/// What was done, to whom, and what that means.
+fn sentence_of(action: &ActionView, names: &Names) -> Option<String> {
+    let asked = Asked(&action.asked);
+    let source = names.account(action.source?.0);
+    let energy = format::exact(action.total);
+    match action.kind {
+        ActionKind::Transfer => {
+            let target = names.account(asked.target()?);
+            Some(format!("{energy} moved from {source} to {target}, which may now cancel them or send them on."))
+        }
+        ActionKind::Cancel => {
+            let beneficiary = asked.text("beneficiary").unwrap_or_else(|| source.clone());
+            Some(format!("{energy} of {source} are used up for {beneficiary}. Nobody can use them again."))
+        }
+        _ => None,
+    }
 }
 
 /// What was done, with how much.

@@ -3,6 +3,7 @@
 
 mod holdings;
 mod production;
+mod received;
 
 use crate::Ui;
 use crate::failure::Failure;
@@ -35,6 +36,7 @@ struct Page {
     capacity: Markup,
     senders: String,
     users: String,
+    received: Vec<received::Row>,
     /// Where the production is that the address asks for.
     production: String,
 }
@@ -53,13 +55,15 @@ async fn overview(
     Parameters(fields): Parameters,
 ) -> Result<Response, Failure> {
     let (caller, fresh, account) = (visitor.caller.clone(), visitor.fresh, AccountId(id));
-    let (view, fleet) = ui
+    let (view, fleet, received) = ui
         .blocking(move |registry| {
             let view = registry.account(&caller, account, fresh)?;
             let filter = DeviceFilter { account: Some(account), ..DeviceFilter::default() };
-            Ok((view, registry.fleet(&caller, &filter, fresh)?))
+            let fleet = registry.fleet(&caller, &filter, fresh)?;
+            Ok((view, fleet, received::received(registry, &caller, account, fresh)?))
         })
         .await?;
+    let devices: u64 = fleet.iter().map(|share| share.devices).sum();
     let (senders, users) = (view.whitelist.len(), view.user_ids.len());
     let known = Known::of(view);
     let name = known.name.clone();
@@ -67,7 +71,8 @@ async fn overview(
         frame: Frame::of_account(&visitor, &name, &format!("/ui/account/{id}"), known),
         id,
         name,
-        devices: format::thousands(fleet.iter().map(|share| share.devices).sum::<u64>()),
+        devices: format::count(usize::try_from(devices).unwrap_or(usize::MAX), "device"),
+        received,
         capacity: format::power(fleet.iter().map(|share| share.capacity_watts).sum()),
         senders: format::count(senders, "account"),
         users: format::count(users, "user"),

@@ -150,8 +150,21 @@ fn half_of_last_tuesdays_wind_is_transferred_and_cancelled_for_a_customer() {
     assert!(page.text.contains("North &#60;b&#62;&#38; Co&#60;/b&#62;") && !page.text.contains("<b>"), "{}", page.text);
     assert!(market.trader.get(&query).text.contains("12,024 Wh"), "the other half is left");
 
-    // The receiver sees the receipt, and cancels what came.
+    for shown in ["12 kWh moved from North", "2026-02-24 00:00–24:00", "Turbine &#60;b&#62;1"] {
+        assert!(page.text.contains(shown) && (shown.starts_with("12 kWh") || preview.text.contains(shown)), "{shown}");
+    }
+    assert!(!page.text.contains("Cancel for a beneficiary"), "it is the receiver's now");
+
+    // The receiver is told, sees the receipt, and cancels what came.
+    let overview = market.other.get(&format!("/ui/account/{target}")).expect(200);
+    for shown in [receipt.trim_end_matches("?done=1"), "<data value=\"12000\"", "North &#60;b&#62;"] {
+        assert!(overview.text.contains(shown), "{shown}: {}", overview.text);
+    }
+    let overview = market.trader.get(&format!("/ui/account/{}", market.source)).expect(200);
+    assert!(overview.text.contains("Nothing came in from other accounts"), "{}", overview.text);
     let page = market.other.get(&receipt).expect(200);
+    let offered = hidden(&page, "bundles").split(' ').count();
+    assert!(page.text.contains("Cancel for a beneficiary…") && offered == 24, "{}", page.text);
     assert!(page.text.contains("12,000 Wh") && page.text.contains("somebody of another account"), "{}", page.text);
     let list = market.other.get(&format!("/ui/account/{target}/certificates")).expect(200);
     let bundles = selectable(&list).join(" ");

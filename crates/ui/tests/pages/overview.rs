@@ -44,9 +44,9 @@ fn an_account_shows_what_it_holds_and_what_its_devices_produced() {
     assert!(held.contains("<dt>Held, Active</dt><dd><data value=\"3000\"") && held.contains("<h1>"), "{held}");
     let part = member.part(&format!("{base}/holdings")).expect(200).text;
     assert!(part.starts_with("<dl class=\"figures\">"), "{part}");
-    let made = member.get(&format!("{base}/production")).expect(200).text;
+    let made = member.get(&format!("{base}/production?year=2026")).expect(200).text;
     assert!(made.contains("&#60;b&#62;turbine") && !made.contains("<b>turbine"), "{made}");
-    assert!(made.contains("<th scope=\"row\">February</th><td class=\"number\"><data value=\"4500\""), "{made}");
+    assert!(made.contains("<th scope=\"row\">February 2026</th><td class=\"number\"><data value=\"4500\""), "{made}");
     assert!(made.contains(">3 of 672<") && made.contains("no readings"), "{made}");
     let data = data(&made);
     let hours = data["hours"].as_array().unwrap();
@@ -70,8 +70,10 @@ fn a_year_and_a_device_are_chosen_in_the_address() {
     let sum = |page: &str| -> i64 { data(page)["hours"].as_array().unwrap().iter().filter_map(Value::as_i64).sum() };
     let mut shown = |query: &str| member.get(&format!("{path}?{query}")).expect(200).text;
     let all = shown("");
-    assert!(all.contains("<option selected>2026</option><option>2025</option><option>2024</option>"), "{all}");
-    assert_eq!(sum(&all), 20);
+    assert!(all.contains("Last 12 months</option><option>2026</option><option>2025</option><option>2024<"), "{all}");
+    assert_eq!((sum(&all), data(&all)["start"].as_str()), (20, Some("2025-01-02T00:00:00Z")));
+    let this_year = shown("year=2026");
+    assert!(this_year.contains("<option selected>2026</option>") && sum(&this_year) == 20, "{this_year}");
     assert_eq!(data(&shown("year=2024"))["hours"].as_array().unwrap().len(), 8_784);
     assert_eq!(sum(&shown("year=2024")), 10);
     let chosen = shown(&format!("device={}&year=2024", two.0));

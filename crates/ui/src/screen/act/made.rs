@@ -2,6 +2,8 @@
 
 use super::super::names::Names;
 use crate::format::{self, Markup};
+use crate::limits::ORIGINS_NAMED_MAX;
+use app::Origin;
 use domain::{BundleStatus, WattHours};
 use std::collections::HashSet;
 
@@ -62,6 +64,17 @@ pub(in crate::screen) fn fates(left: &[Left]) -> Vec<Fate> {
 pub(in crate::screen) fn counts(fates: &[Fate]) -> Counts {
     let of = |wanted| fates.iter().filter(|fate| **fate == wanted).count();
     Counts { taken: of(Fate::Taken), split: of(Fate::Split) }
+}
+
+/// When, by what and how bundles were produced, as facts.
+pub(in crate::screen) fn origin(origin: &Origin) -> Vec<(&'static str, String)> {
+    let interval = format::interval_text(origin.from, origin.to);
+    let names: Vec<&str> = origin.devices.iter().take(ORIGINS_NAMED_MAX).map(String::as_str).collect();
+    let more = origin.devices.len() - names.len();
+    let devices = names.join(", ");
+    let devices = if more > 0 { format!("{devices} and {more} more") } else { devices };
+    let technologies: Vec<&str> = origin.technologies.iter().take(ORIGINS_NAMED_MAX).map(String::as_str).collect();
+    vec![("Produced (UTC)", interval), ("Produced by", devices), ("Technology", technologies.join(", "))]
 }
 
 /// In how many bundles, in words.

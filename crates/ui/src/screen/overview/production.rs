@@ -1,4 +1,4 @@
-//! What the devices of an account produced in a year, as their readings say: months in a table, hours and days as plots.
+//! What the devices of an account produced in a year or the last twelve months, as their readings say: months in a table, hours and days as plots.
 
 use crate::Ui;
 use crate::failure::{Failure, is_part};
@@ -31,9 +31,12 @@ struct Part {
 
 struct Made {
     id: i64,
-    year: i16,
-    /// The years that may be chosen, the last first.
-    years: Vec<i16>,
+    /// What the first choice is called, which is of no year.
+    latest: &'static str,
+    /// What is shown, in words.
+    span: String,
+    /// The years that may be chosen, the last first, and whether each is.
+    years: Vec<(i16, bool)>,
     /// The devices that may be chosen; none if there is no choice.
     choices: Vec<Choice>,
     may_choose_all: bool,
@@ -99,7 +102,7 @@ pub(super) async fn production(
 
 impl Made {
     fn of(id: i64, found: &Production, offered: &[Device]) -> Self {
-        let Production { year, years, devices, is_choice, hours } = found;
+        let Production { from, to, year, years, devices, is_choice, hours } = found;
         let may_choose_all = offered.len() <= app::PRODUCTION_DEVICES_MAX;
         let only = match devices.as_slice() {
             [only] if *is_choice => Some(only),
@@ -111,12 +114,17 @@ impl Made {
             choices.push(Choice::of(only, Some(only)));
         }
         let names: Vec<&str> = devices.iter().map(|device| device.description.name.as_str()).collect();
-        let (first, last) = years.unwrap_or((*year, *year));
-        let (first, last) = (first.min(*year), last.max(*year));
+        let (first, last) = years.unwrap_or((from.year(), from.year()));
+        let (first, last) = (first.min(year.unwrap_or(first)), last.max(year.unwrap_or(last)));
+        let last_day = to.yesterday().unwrap_or(*from);
         Self {
             id,
-            year: *year,
-            years: (first..=last).rev().take(YEARS_OFFERED_MAX).collect(),
+            latest: if hours.len() < 365 * 24 { "All readings" } else { "Last 12 months" },
+            span: year.map_or_else(
+                || format!("from {} to {}", from.strftime("%-d %B %Y"), last_day.strftime("%-d %B %Y")),
+                |year| format!("in {year}"),
+            ),
+            years: (first..=last).rev().take(YEARS_OFFERED_MAX).map(|of| (of, *year == Some(of))).collect(),
             choices: if *is_choice { choices } else { Vec::new() },
             may_choose_all,
             devices: names.join(", "),
@@ -127,13 +135,13 @@ impl Made {
                 .months()
                 .into_iter()
                 .map(|month| Month {
-                    name: month.month.strftime("%B").to_string(),
+                    name: month.month.strftime("%B %Y").to_string(),
                     energy: (month.hours_read > 0).then(|| format::energy(month.energy)),
                     hours: format!("{} of {}", month.hours_read, month.hours),
                 })
                 .collect(),
             data: json!({
-                "start": format!("{year:04}-01-01T00:00:00Z"),
+                "start": format!("{from}T00:00:00Z"),
                 "hours": hours.iter().map(|hour| hour.map(|energy| energy.0)).collect::<Vec<_>>(),
                 "certificates": format!("/ui/account/{id}/certificates"),
             })
