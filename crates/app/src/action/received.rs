@@ -1,6 +1,6 @@
 //! What came into an account from others, and where what an action moved was made.
 
-use super::{ActionView, AnyAction, page};
+use super::{ActionView, AnyAction, Extent, page};
 use crate::certificate::BundleView;
 use crate::sight::Sight;
 use crate::{Caller, Error, Paging, Registry};
@@ -62,7 +62,7 @@ impl Registry {
                 let from = Some(store::action::first_at(tx, since)?);
                 let filter = Filter { source: None, kind: Some(ActionKind::Transfer), from, before: None };
                 let rows = store::action::find(tx, Of::Other(account), &filter, paging.rows())?;
-                let found = page(tx, &sight, rows, Vec::new(), paging)?.entries.into_iter();
+                let found = page(tx, &sight, rows, Vec::new(), paging, Extent::Whole)?.entries.into_iter();
                 Ok(found
                     .filter_map(|entry| match entry {
                         AnyAction::Accepted(action) => Some(action),

@@ -92,6 +92,7 @@ async fn receipt(
     let is_any_seen = action.results.iter().any(|result| is_seen(&result));
     let left: Vec<Left> = action.results.iter().filter(|result| !is_any_seen || is_seen(result)).map(left_of).collect();
     let all_fates = fates(&left);
+    let reads_all = visitor.may(Capability::ReadEverything);
     let mut facts = facts(&action.asked, action.source.map(|id| id.0), who, &names);
     facts.extend(origin.as_ref().map(made::origin).unwrap_or_default());
     let done = done(action.kind);
@@ -110,7 +111,7 @@ async fn receipt(
     show(&Receipt {
         frame: frame(&visitor, &title, &action, &names),
         id,
-        source: action.source.map(|id| id.0),
+        source: own_side(&visitor, &action).or(action.source.filter(|_| reads_all)).map(|id| id.0),
         sentence: sentence_of(&action, &names),
         next_step: NextStep::of(&visitor, &action, &left, &all_fates, &names),
         facts,
@@ -211,12 +212,16 @@ fn facts(asked: &Map<String, Value>, source: Option<i64>, who: String, names: &N
 }
 
 fn frame(visitor: &Visitor, title: &str, action: &ActionView, names: &Names) -> Frame {
-    let sides = [action.source, Asked(&action.asked).target().map(AccountId)];
-    let own = sides.into_iter().flatten().find(|side| visitor.belongs_to(*side));
-    match own {
+    match own_side(visitor, action) {
         Some(id) => Frame::of_account(visitor, title, "", Known { id, name: names.account(id.0) }),
         None => Frame::of(visitor, title, ""),
     }
+}
+
+/// The account of the visitor's that an action started from or reached.
+fn own_side(visitor: &Visitor, action: &ActionView) -> Option<AccountId> {
+    let sides = [action.source, Asked(&action.asked).target().map(AccountId)];
+    sides.into_iter().flatten().find(|side| visitor.belongs_to(*side))
 }
 
 fn left_of(result: &ResultView) -> Left {
