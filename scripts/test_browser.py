@@ -495,7 +495,7 @@ def test_main_job(browser):
     page.get_by_role("button", name="Cancel 1.5 MWh").click()
     expect(page).to_have_url(re.compile(r"/ui/action/\d+$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled 1.5 MWh")
-    expect(page.get_by_text("Bakery <b>of the corner</b>")).to_be_visible()
+    expect(page.get_by_text("Bakery <b>of the corner</b>", exact=True)).to_be_visible()
     supplier.examine()
     # A receipt can be loaded again, and does nothing again.
     page.reload()
