@@ -15,6 +15,8 @@ use store::job::{Job, JobKind, JobState};
 pub(crate) const BUNDLE_IDS_LISTED_MAX: usize = 1_000;
 /// How many refused readings an issue job lists; the rest is counted.
 pub(crate) const REFUSED_LISTED_MAX: usize = 1_000;
+/// How many of them may be readings of 0 Wh, so that nights without sun leave room for what is wrong.
+const ZERO_LISTED_MAX: u64 = 100;
 
 #[derive(Clone, Debug)]
 pub(crate) struct NewJob {
@@ -60,10 +62,13 @@ pub struct Progress {
     pub quantity: u64,
     /// The first 1,000 bundles made.
     pub bundle_ids: Vec<i64>,
-    /// The first 1,000 readings that nothing was issued for, and why.
+    /// The first 1,000 readings that nothing was issued for, and why; at most 100 of them are of 0 Wh.
     pub refused: Vec<RefusedReading>,
     /// How many there are in all.
     pub refused_total: u64,
+    /// How many of these say 0 Wh, so that there is nothing to issue.
+    #[serde(default)]
+    pub zero_total: u64,
     /// Readings that were new, took the place of earlier ones, or were known.
     pub accepted: u64,
     pub corrected: u64,
@@ -116,14 +121,14 @@ impl Progress {
             self.bundle_ids.extend((first.0..).take(room.min(issue.issued)));
         }
         self.refused_total += count(issue.refused.len());
-        let room = REFUSED_LISTED_MAX.saturating_sub(self.refused.len());
-        self.refused.extend(
-            issue
-                .refused
-                .iter()
-                .take(room)
-                .map(|refused| RefusedReading::of(refused.device_id, refused.interval.start(), &refused.refusal)),
-        );
+        for refused in &issue.refused {
+            let is_zero = refused.refusal == ReadingRefusal::ZeroEnergy;
+            let has_room = self.refused.len() < REFUSED_LISTED_MAX && (!is_zero || self.zero_total < ZERO_LISTED_MAX);
+            self.zero_total += u64::from(is_zero);
+            if has_room {
+                self.refused.push(RefusedReading::of(refused.device_id, refused.interval.start(), &refused.refusal));
+            }
+        }
     }
 
     fn absorb_readings(&mut self, readings: &ReadingsOutcome) {

@@ -68,8 +68,8 @@ pub use listing::{BundleList, BundleListing, BundleSum, LISTING_LOOKS_MAX};
 pub use live_check::{LiveCheck, LiveLine};
 pub use measure::{Histogram, Measured};
 pub use measurement::{
-    Coverage, CoveredHour, MeasurementPage, MeasurementQuery, MeasurementView, REJECTED_LISTED_MAX, ReadingsReport,
-    RejectedRow,
+    Coverage, CoveredHour, DayCoverage, INTERVAL_BUNDLES_MAX, IssuedBundle, MeasurementPage, MeasurementQuery,
+    MeasurementView, REJECTED_LISTED_MAX, ReadingHistory, ReadingsReport, RejectedRow,
 };
 pub use names::{Nameless, Names};
 pub use order_run::{OrderPreview, Rehearsed, RunRefused, RunView};

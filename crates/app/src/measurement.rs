@@ -3,9 +3,11 @@
 //! More than one chunk makes a job, so that what was taken is on record if the input ends early.
 
 mod coverage;
+mod history;
 mod view;
 
-pub use coverage::{Coverage, CoveredHour};
+pub use coverage::{Coverage, CoveredHour, DayCoverage};
+pub use history::{INTERVAL_BUNDLES_MAX, IssuedBundle, ReadingHistory};
 pub use view::{MeasurementPage, MeasurementQuery, MeasurementView};
 
 use crate::idempotency::Ticket;

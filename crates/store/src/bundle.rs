@@ -160,6 +160,15 @@ pub fn beside(
     connection.select(&select, bundle_of)
 }
 
+/// The bundles of one device and production start that were not split, in the order of their certificates, at most `limit`.
+pub fn unsplit(connection: &mut Connection, (device, start): (DeviceId, Timestamp), limit: i64) -> Result<Vec<Bundle>> {
+    let select = Select::new(concat!("SELECT ", columns!(), " FROM bundle b"))
+        .and("b.device_id = ? AND b.production_start = ?", Some((device.0, start)))
+        .and("b.status <> ?", Some(BundleStatus::Split.code()))
+        .tail("ORDER BY b.range_first LIMIT ?", limit);
+    connection.select(&select, bundle_of)
+}
+
 /// All bundles of an interval, in any state.
 pub fn of_interval(connection: &mut Connection, device: DeviceId, start: Timestamp) -> Result<Vec<Bundle>> {
     connection.query(

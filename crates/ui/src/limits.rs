@@ -30,6 +30,10 @@ pub(crate) const FIRST_FORM_LOOKS_MAX: usize = 50;
 pub(crate) const FIRST_FORM_WAIT: Duration = Duration::from_millis(200);
 /// Accounts of one list of a whitelist on one page.
 pub(crate) const WHITELIST_PER_PAGE: usize = 100;
+/// Readings on one page of a device's.
+pub(crate) const READINGS_PER_PAGE: usize = 100;
+/// Devices whose hours of a day are on one page.
+pub(crate) const DEVICES_PER_DAY_PAGE: usize = 50;
 /// Devices on one page of a list.
 pub(crate) const DEVICES_PER_PAGE: usize = 100;
 /// Technologies of a fleet that stand alone.

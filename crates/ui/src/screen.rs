@@ -12,6 +12,7 @@ mod device;
 mod help;
 mod issue;
 mod job;
+mod measurement;
 mod names;
 mod orders;
 mod overview;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(issue::routes())
         .merge(job::routes())
         .merge(orders::routes())
+        .merge(measurement::routes())
         .merge(overview::routes())
         .merge(profile::routes())
         .merge(readings::routes())

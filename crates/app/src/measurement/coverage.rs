@@ -1,8 +1,9 @@
-//! What became of the readings of one device, hour by hour, over a month.
+//! What became of readings, hour by hour: of one device over a month, and of many devices on a day.
 
 use super::view::readable;
-use crate::{Caller, Error, MeasurementQuery, MeasurementView, Paging, Registry};
-use domain::{DeviceId, EventNumber, ReadingRefusal, ReadingStatus};
+use crate::{Caller, DeviceFilter, Error, MeasurementQuery, Page, Paging, Registry};
+use domain::action::{Standing, standing};
+use domain::{Device, DeviceId, EventNumber, Reading, ReadingRefusal, ReadingStatus};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -18,9 +19,21 @@ const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
 pub struct Coverage {
     /// The first day of the month.
     pub month: Date,
+    /// The start of the first reading that counts.
+    pub first: Option<Timestamp>,
     /// The months of the first and of the last reading that counts.
     pub months: Option<(Date, Date)>,
     /// By the start of the hour; an hour that no reading touches is not there.
+    pub hours: BTreeMap<Timestamp, CoveredHour>,
+}
+
+/// The readings of a device on one day (UTC).
+#[derive(Clone, Debug)]
+pub struct DayCoverage {
+    pub device: Device,
+    /// The start of its first reading that counts.
+    pub first: Option<Timestamp>,
+    /// As in [`Coverage`].
     pub hours: BTreeMap<Timestamp, CoveredHour>,
 }
 
@@ -70,10 +83,49 @@ impl Registry {
         };
         let mut hours = BTreeMap::new();
         for view in self.measurements(caller, &query, fresh)?.entries {
-            note(&mut hours, &view);
+            note(&mut hours, &view.measurement.reading, &view.standing);
         }
         hours.retain(|hour, _| (from..to).contains(hour));
-        Ok(Coverage { month, months, hours })
+        Ok(Coverage { month, first: span.map(|(first, _)| first), months, hours })
+    }
+
+    /// The readings of a day (UTC) of [`devices`](Self::devices), device by device. For those who may list them. Blocks.
+    pub fn day_coverage(
+        &self,
+        caller: &Caller,
+        filter: &DeviceFilter,
+        day: Date,
+        paging: Paging<i64>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<DayCoverage, i64>, Error> {
+        let devices = self.devices(caller, filter, paging, fresh)?;
+        let start = |day: Date| day.to_zoned_datetime(TimeZone::UTC).map_or(Timestamp::MAX, |start| start.timestamp());
+        let (from, to) = (start(day), day.tomorrow().map_or(Timestamp::MAX, start));
+        let reach = from.checked_sub(SignedDuration::from_hours(1)).unwrap_or(from);
+        let ids: Vec<i64> = devices.entries.iter().map(|device| device.id.0).collect();
+        let (places, firsts) = self.read(fresh, |connection| {
+            let mut firsts = BTreeMap::new();
+            for id in &ids {
+                if let Some((first, _)) = store::measurement::span(connection, &[*id])? {
+                    firsts.insert(DeviceId(*id), first);
+                }
+            }
+            Ok((store::measurement::places(connection, &ids, reach, to)?, firsts))
+        })?;
+        let (now, rules) = (self.now(), self.settings().rules);
+        let mut hours: BTreeMap<DeviceId, BTreeMap<Timestamp, CoveredHour>> = BTreeMap::new();
+        let known: BTreeMap<DeviceId, &Device> = devices.entries.iter().map(|device| (device.id, device)).collect();
+        for ((_, id), place) in &places {
+            let device = known.get(id).filter(|device| !device.is_deleted).copied();
+            let standing = standing(device, place, now, &rules);
+            note(hours.entry(*id).or_default(), &place.measurement.reading, &standing);
+        }
+        let of = |device: Device| {
+            let mut hours = hours.remove(&device.id).unwrap_or_default();
+            hours.retain(|hour, _| (from..to).contains(hour));
+            DayCoverage { first: firsts.get(&device.id).copied(), device, hours }
+        };
+        Ok(Page { entries: devices.entries.into_iter().map(of).collect(), next: devices.next })
     }
 }
 
@@ -87,10 +139,9 @@ fn bounds(month: Date) -> (Timestamp, Timestamp) {
     (start(month), month.last_of_month().tomorrow().map_or(Timestamp::MAX, start))
 }
 
-fn note(hours: &mut BTreeMap<Timestamp, CoveredHour>, view: &MeasurementView) {
-    let reading = view.measurement.reading;
+fn note(hours: &mut BTreeMap<Timestamp, CoveredHour>, reading: &Reading, standing: &Standing) {
     let (start, end) = (reading.interval.start().as_microsecond(), reading.interval.end().as_microsecond());
-    let standing = (view.standing.status, view.standing.refusal);
+    let standing = (standing.status, standing.refusal);
     let mut from = start;
     while from < end {
         let hour = from - from.rem_euclid(HOUR_MICROS);

@@ -124,7 +124,7 @@ fn page(
 }
 
 /// Readings of one device in the order of their starts, with how they stand.
-fn views(
+pub(super) fn views(
     connection: &mut Connection,
     device: &Device,
     recorded: Vec<Recorded>,

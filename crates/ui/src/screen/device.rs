@@ -1,8 +1,11 @@
 //! Devices: listed, registered, shown, changed. One of them is in [`one`], the forms about them in [`edit`].
 
 mod coverage;
+mod day;
 mod edit;
 mod one;
+
+pub(super) use one::find;
 
 use crate::Ui;
 use crate::failure::Failure;
@@ -35,6 +38,8 @@ pub(super) fn routes() -> Router<Ui> {
         .route("/device/{id}/delete", post(one::delete))
         .route("/device/{id}/readings", post(one::submit))
         .route("/device/{id}/coverage", get(coverage::coverage))
+        .route("/coverage", get(day::all))
+        .route("/account/{id}/coverage", get(day::of_account))
 }
 
 #[derive(Template)]
@@ -91,7 +96,7 @@ async fn all(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Paramet
              listed with the account",
         ));
     }
-    let found = find(&ui, &visitor, None, &fields).await?;
+    let found = find_all(&ui, &visitor, None, &fields).await?;
     let frame = Frame::of(&visitor, "Devices", ALL);
     show(&found.page(frame, "Devices".to_owned(), ALL.to_owned(), &fields, None))
 }
@@ -104,7 +109,7 @@ async fn of_account(
 ) -> Result<Response, Failure> {
     let account = AccountId(id);
     let known = account_of(&ui, &visitor, account).await?;
-    let found = find(&ui, &visitor, Some(account), &fields).await?;
+    let found = find_all(&ui, &visitor, Some(account), &fields).await?;
     let address = list_of(account);
     let heading = format!("Devices of {}", known.name);
     let register = visitor.may(Capability::CreateDevice(account)).then(|| format!("/ui/account/{id}/device/new"));
@@ -118,7 +123,7 @@ fn list_of(account: AccountId) -> String {
 }
 
 /// The frame of a page about devices of an account: in the account, for who may see more of it than these.
-fn frame(visitor: &Visitor, title: &str, account: Known) -> Frame {
+pub(super) fn frame(visitor: &Visitor, title: &str, account: Known) -> Frame {
     if may_read(visitor, account.id) {
         let current = list_of(account.id);
         Frame::of_account(visitor, title, &current, account)
@@ -132,7 +137,7 @@ fn may_read(visitor: &Visitor, account: AccountId) -> bool {
 }
 
 /// The account. Registrars may not read it, yet its devices: they know it by its number.
-async fn account_of(ui: &Ui, visitor: &Visitor, id: AccountId) -> Result<Known, Failure> {
+pub(super) async fn account_of(ui: &Ui, visitor: &Visitor, id: AccountId) -> Result<Known, Failure> {
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
     match ui.blocking(move |registry| registry.account(&caller, id, fresh)).await {
         Ok(view) => Ok(Known::of(view)),
@@ -153,7 +158,7 @@ struct Found {
     names: BTreeMap<AccountId, String>,
 }
 
-async fn find(ui: &Ui, visitor: &Visitor, account: Option<AccountId>, fields: &Fields) -> Result<Found, Failure> {
+async fn find_all(ui: &Ui, visitor: &Visitor, account: Option<AccountId>, fields: &Fields) -> Result<Found, Failure> {
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
     let is_approved = match fields.get("shown") {
         Some("approved") => Some(true),

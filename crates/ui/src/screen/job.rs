@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
-use domain::{BundleId, DeviceId, EventNumber, JobId, WattHours};
+use domain::{BundleId, DeviceId, EventNumber, JobId, ReadingRefusal, WattHours};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -75,10 +75,13 @@ struct Made {
 /// What an issue came to, or would.
 pub(super) struct Came {
     pub readings: String,
+    pub has_readings: bool,
     pub issued: String,
     pub is_nothing: bool,
     pub energy: Markup,
     pub refused: String,
+    /// Readings of 0 Wh, which are not among the refused.
+    pub zero: Option<String>,
     pub rows: Vec<RefusedRow>,
     /// How many there are beyond the rows.
     pub more: Option<String>,
@@ -89,6 +92,20 @@ pub(super) struct RefusedRow {
     pub device: String,
     pub start: Markup,
     pub reason: String,
+}
+
+/// What an issue came to, in numbers.
+#[derive(Clone, Copy)]
+struct Counts {
+    /// Readings looked at.
+    done: u64,
+    /// Bundles.
+    issued: u64,
+    /// Wh.
+    quantity: u64,
+    /// Readings refused, with those of 0 Wh.
+    refused: u64,
+    zero: u64,
 }
 
 /// A reading that nothing is issued for.
@@ -145,8 +162,7 @@ impl Shown {
     fn of(registry: &Registry, caller: &Caller, job: JobView, fresh: Option<EventNumber>) -> Result<Self, Error> {
         let line = Line::of(&job).ok_or(Error::Internal)?;
         let progress = job.progress;
-        let refused = progress.refused.into_iter().take(JOB_REFUSED_SHOWN_MAX);
-        let refused = refused.map(|row| Refused {
+        let refused = progress.refused.into_iter().map(|row| Refused {
             device: row.device_id,
             start: row.interval_start_datetime,
             reason: row.reason,
@@ -165,7 +181,13 @@ impl Shown {
         let came = Came::of(
             registry,
             caller,
-            (progress.done, progress.issued, progress.quantity, progress.refused_total),
+            Counts {
+                done: progress.done,
+                issued: progress.issued,
+                quantity: progress.quantity,
+                refused: progress.refused_total,
+                zero: progress.zero_total,
+            },
             refused.collect(),
             fresh,
         )?;
@@ -222,8 +244,14 @@ impl Came {
     /// Of the answer of a dry run.
     pub(super) async fn told(ui: &Ui, visitor: &Visitor, answer: &Value) -> Result<Self, Failure> {
         let count = |name: &str| answer[name].as_u64().unwrap_or_default();
-        let counts = (count("done"), count("issued"), count("quantity"), count("refused_total"));
-        let listed = answer["refused"].as_array().into_iter().flatten().take(JOB_REFUSED_SHOWN_MAX);
+        let counts = Counts {
+            done: count("done"),
+            issued: count("issued"),
+            quantity: count("quantity"),
+            refused: count("refused_total"),
+            zero: count("zero_total"),
+        };
+        let listed = answer["refused"].as_array().into_iter().flatten();
         let refused = listed.filter_map(|row| {
             Some(Refused {
                 device: row["device_id"].as_i64()?,
@@ -236,14 +264,17 @@ impl Came {
         ui.blocking(move |registry| Self::of(registry, &caller, counts, refused, fresh)).await
     }
 
-    /// `counts` are readings looked at, bundles, Wh, and readings refused.
     fn of(
         registry: &Registry,
         caller: &Caller,
-        (done, issued, quantity, refused_total): (u64, u64, u64, u64),
-        refused: Vec<Refused>,
+        counts: Counts,
+        mut refused: Vec<Refused>,
         fresh: Option<EventNumber>,
     ) -> Result<Self, Error> {
+        let refused_total = counts.refused.saturating_sub(counts.zero);
+        let zero = ReadingRefusal::ZeroEnergy.to_string();
+        refused.retain(|row| row.reason != zero);
+        refused.truncate(JOB_REFUSED_SHOWN_MAX);
         let mut names = BTreeMap::new();
         for row in &refused {
             let Entry::Vacant(place) = names.entry(row.device) else { continue };
@@ -262,10 +293,12 @@ impl Came {
             reason: row.reason,
         });
         Ok(Self {
-            readings: format::thousands(done),
-            issued: format::thousands(issued),
-            is_nothing: issued == 0,
-            energy: format::energy(WattHours(quantity)),
+            readings: format::thousands(counts.done),
+            has_readings: counts.done > 0,
+            issued: format::thousands(counts.issued),
+            is_nothing: counts.issued == 0,
+            energy: format::energy(WattHours(counts.quantity)),
+            zero: (counts.zero > 0).then(|| format::thousands(counts.zero)),
             refused: format::thousands(refused_total),
             rows: rows.collect(),
             more: (more > 0).then(|| format::thousands(more)),

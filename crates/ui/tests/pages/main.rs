@@ -7,6 +7,7 @@ mod certificates;
 mod device;
 mod help;
 mod issue;
+mod measurement;
 mod orders;
 mod overview;
 mod profile;

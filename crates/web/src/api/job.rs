@@ -40,10 +40,12 @@ pub(super) struct JobBody {
     quantity: u64,
     /// The first 1,000 bundles made.
     bundle_ids: Vec<i64>,
-    /// The first 1,000 readings that nothing was issued for.
+    /// The first 1,000 readings that nothing was issued for; at most 100 of them are of 0 Wh.
     refused: Vec<Refused>,
     /// How many there are in all.
     refused_total: u64,
+    /// How many of these say 0 Wh, so that there is nothing to issue.
+    zero_total: u64,
     /// Of a submission: rows that were new.
     accepted: u64,
     /// Of a submission: rows that took the place of an earlier value.
@@ -127,6 +129,7 @@ impl From<JobView> for JobBody {
             bundle_ids: progress.bundle_ids,
             refused: progress.refused.into_iter().map(Refused::from).collect(),
             refused_total: progress.refused_total,
+            zero_total: progress.zero_total,
             accepted: progress.accepted,
             corrected: progress.corrected,
             unchanged: progress.unchanged,

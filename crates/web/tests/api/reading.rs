@@ -140,6 +140,13 @@ fn a_correction_downward_takes_back_what_is_not_sold_and_the_rest_is_a_shortfall
         let corrected = corrected.json;
         assert_eq!((&corrected["id"], &corrected["source"]), (&json!(2), &json!("issuer")));
         assert_eq!(figures(&corrected), ("issued", 600, 0, 100, 0));
+        // Which bundles those are, whoever holds them, and which version it took the place of.
+        let bundles = (&corrected["granular_certificate_bundle_ids"], &corrected["withdrawn_bundle_ids"]);
+        assert_eq!(bundles, (&json!([2]), &json!([3])));
+        assert_eq!(corrected["supersedes"], 1);
+        let old = meter.get("/measurement/1").expect(200).json;
+        assert_eq!((&old["supersedes"], &old["superseded_by"]), (&Value::Null, &json!(2)));
+        assert_eq!(old["granular_certificate_bundle_ids"], json!([]));
         let withdrawn = market.issuer.get("/certificate/3").expect(200).json;
         assert_eq!(
             (&withdrawn["certificate_bundle_status"], &withdrawn["bundle_quantity"]),
@@ -151,6 +158,7 @@ fn a_correction_downward_takes_back_what_is_not_sold_and_the_rest_is_a_shortfall
         assert_eq!((&job["issued"], &job["quantity"]), (&json!(1), &json!(100)));
         let settled = meter.get("/measurement/3").expect(200).json;
         assert_eq!(figures(&settled), ("issued", 700, 0, 0, 0));
+        assert_eq!(settled["granular_certificate_bundle_ids"], json!([2, 4]));
         testkit::assert_verified(market.app.testkit.database.url());
     }
 }

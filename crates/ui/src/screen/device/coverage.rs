@@ -34,8 +34,9 @@ struct Part {
 }
 
 struct Calendar {
-    /// The address of the calendar.
+    /// The addresses of the calendar and of the list of readings.
     address: String,
+    readings: String,
     /// As people say it, and as the form has it.
     title: String,
     month: String,
@@ -51,19 +52,23 @@ struct Calendar {
 
 struct Day {
     name: String,
+    date: String,
     hours: Vec<Cell>,
 }
 
-struct Cell {
+pub(super) struct Cell {
     /// The gravest of what is in the hour.
-    kind: Kind,
-    codes: String,
-    title: String,
+    pub kind: Kind,
+    pub codes: String,
+    pub title: String,
 }
+
+/// How long after its end an hour is not called missing.
+const READ_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What may be in an hour, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Refused,
     Held,
     Pending,
@@ -73,12 +78,12 @@ enum Kind {
     Kept,
     /// There is nothing to issue.
     Nothing,
-    /// Not in operation yet, or still to come.
+    /// Before the device was in operation and registered, or not due yet.
     Outside,
 }
 
 impl Kind {
-    const OF_PRODUCTION: &[Self] =
+    pub(super) const OF_PRODUCTION: &[Self] =
         &[Self::Issued, Self::Pending, Self::Held, Self::Refused, Self::Missing, Self::Nothing];
     const OF_OTHERS: &[Self] = &[Self::Kept, Self::Refused, Self::Missing];
 
@@ -94,7 +99,7 @@ impl Kind {
         }
     }
 
-    const fn class(self) -> &'static str {
+    pub(super) const fn class(self) -> &'static str {
         match self {
             Self::Refused => "refused",
             Self::Held => "held",
@@ -107,7 +112,7 @@ impl Kind {
         }
     }
 
-    const fn code(self) -> &'static str {
+    pub(super) const fn code(self) -> &'static str {
         match self {
             Self::Refused => "R",
             Self::Held => "H",
@@ -120,7 +125,7 @@ impl Kind {
         }
     }
 
-    const fn text(self) -> &'static str {
+    pub(super) const fn text(self) -> &'static str {
         match self {
             Self::Refused => "refused",
             Self::Held => "held",
@@ -129,7 +134,7 @@ impl Kind {
             Self::Issued => "issued",
             Self::Kept => "kept, nothing is issued for it",
             Self::Nothing => "0 Wh, nothing to issue",
-            Self::Outside => "not in operation or still to come",
+            Self::Outside => "not in operation, not registered, or not due yet",
         }
     }
 }
@@ -168,7 +173,7 @@ impl Calendar {
         let mut day = found.month;
         while day.month() == found.month.month() {
             let cells = (0..24).map(|hour| {
-                let cell = cell(found, device, (day, hour), now);
+                let cell = cell(&found.hours, begins(device, found.first), (day, hour), now);
                 for kind in cell.1 {
                     *hours_by_kind.entry(kind).or_insert(0_usize) += 1;
                 }
@@ -177,7 +182,7 @@ impl Calendar {
                 }
                 cell.0
             });
-            days.push(Day { hours: cells.collect(), name: day.strftime("%a %-d").to_string() });
+            days.push(Day { hours: cells.collect(), name: day.strftime("%a %-d").to_string(), date: day.to_string() });
             let Ok(tomorrow) = day.tomorrow() else { break };
             day = tomorrow;
         }
@@ -192,20 +197,39 @@ impl Calendar {
             next: next.filter(|month| months.is_some_and(|(_, last)| *month <= last)).map(to),
             is_empty: months.is_none(),
             days,
-            kinds: told.iter().map(|&kind| (kind, hours(hours_by_kind.get(&kind).copied().unwrap_or(0)))).collect(),
+            kinds: hours_of(told, &hours_by_kind),
             reasons: hours_by_reason.into_iter().map(|(reason, count)| (reason, hours(count))).collect(),
+            readings: format!("/ui/device/{}/measurements", device.id.0),
             address,
         }
     }
 }
 
+/// From when on an hour of the device may be missing: its first reading or its registration, whichever was earlier, once it
+/// was in operation.
+pub(super) fn begins(device: &Device, first: Option<Timestamp>) -> Timestamp {
+    let known = first.map_or(device.created_at, |first| first.min(device.created_at));
+    device.description.operational_date.max(known)
+}
+
+/// How many hours there are of each kind.
+pub(super) fn hours_of(kinds: &[Kind], counted: &BTreeMap<Kind, usize>) -> Vec<(Kind, String)> {
+    kinds.iter().map(|kind| (*kind, format::count(counted.get(kind).copied().unwrap_or(0), "hour"))).collect()
+}
+
 /// An hour, what is in it, and why nothing more is issued in it.
-fn cell(found: &Coverage, device: &Device, (day, hour): (Date, i8), now: Timestamp) -> (Cell, Vec<Kind>, Vec<String>) {
+pub(super) fn cell(
+    hours: &BTreeMap<Timestamp, CoveredHour>,
+    begins: Timestamp,
+    (day, hour): (Date, i8),
+    now: Timestamp,
+) -> (Cell, Vec<Kind>, Vec<String>) {
     let start = TimeZone::UTC.to_timestamp(day.at(hour, 0, 0, 0)).unwrap_or(Timestamp::MAX);
     let end = start.checked_add(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX);
-    let is_outside = end > now || end <= device.description.operational_date;
+    let due = end.checked_add(READ_WITHIN).unwrap_or(Timestamp::MAX);
+    let is_outside = due > now || end <= begins;
     let nothing = CoveredHour::default();
-    let covered = found.hours.get(&start).unwrap_or(&nothing);
+    let covered = hours.get(&start).unwrap_or(&nothing);
     let mut kinds: Vec<Kind> = covered.standings.iter().map(|standing| Kind::of(*standing)).collect();
     if covered.minutes < 60 && !is_outside {
         kinds.push(Kind::Missing);

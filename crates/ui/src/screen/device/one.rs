@@ -106,7 +106,7 @@ fn notes(device: &Device) -> Vec<&'static str> {
 }
 
 /// The device, if it is there for the visitor.
-pub(super) async fn find(ui: &Ui, visitor: &Visitor, id: i64) -> Result<Device, Failure> {
+pub(in crate::screen) async fn find(ui: &Ui, visitor: &Visitor, id: i64) -> Result<Device, Failure> {
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
     ui.blocking(move |registry| registry.device(&caller, DeviceId(id), fresh)).await
 }

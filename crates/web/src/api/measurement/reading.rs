@@ -7,14 +7,14 @@ use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
 use crate::page::{Paged, cursor_of};
 use crate::wire::{At, Changed, Text};
 use crate::{App, Error};
-use app::{MeasurementQuery, MeasurementView, Paging};
+use app::{MeasurementQuery, MeasurementView, Paging, ReadingHistory};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::action::{MeasurementUpdate, StatedPlace, SubmitReadings};
 use domain::{
-    Command, DeviceId, EventNumber, GrossNet, Interval, MeasurementId, Outcome, Quality, Reading, ReadingSource,
-    ReadingStatus, Refusal,
+    BundleStatus, Command, DeviceId, EventNumber, GrossNet, Interval, MeasurementId, Outcome, Quality, Reading,
+    ReadingSource, ReadingStatus, Refusal,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,8 +23,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What only an answer carries of a reading.
-const OF_ANSWERS: [&str; 8] =
-    ["source", "status", "reason", "superseded_by", "issued_wh", "held_wh", "shortfall_wh", "issuable_wh"];
+const OF_ANSWERS: [&str; 11] = [
+    "source",
+    "status",
+    "reason",
+    "superseded_by",
+    "supersedes",
+    "issued_wh",
+    "held_wh",
+    "shortfall_wh",
+    "issuable_wh",
+    "granular_certificate_bundle_ids",
+    "withdrawn_bundle_ids",
+];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -280,6 +291,38 @@ pub(super) struct MeasurementBody {
     is_deleted: bool,
 }
 
+/// A reading with its history.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MeasurementWithHistory)]
+pub(super) struct HistoryBody {
+    #[serde(flatten)]
+    measurement: MeasurementBody,
+    /// The version whose place this one took; `null` if it is the first.
+    supersedes: Option<i64>,
+    /// The bundles that count of its interval, in the order of their certificates: the first 1,000, wherever they are. Empty
+    /// of a version that counts no more.
+    granular_certificate_bundle_ids: Vec<i64>,
+    /// Those that were withdrawn.
+    withdrawn_bundle_ids: Vec<i64>,
+}
+
+impl From<ReadingHistory> for HistoryBody {
+    fn from(history: ReadingHistory) -> Self {
+        let supersedes = history.supersedes().map(|id| id.0);
+        let ids = |is_withdrawn: bool| {
+            let of = history.bundles.iter();
+            let of = of.filter(|bundle| (bundle.status == Some(BundleStatus::Withdrawn)) == is_withdrawn);
+            of.map(|bundle| bundle.id.0).collect()
+        };
+        Self {
+            supersedes,
+            granular_certificate_bundle_ids: ids(false),
+            withdrawn_bundle_ids: ids(true),
+            measurement: history.view.into(),
+        }
+    }
+}
+
 /// What became of a reading, as it is now: `pending` if something may be issued for it, `issued` if all of it is, `held` if
 /// the rest was withdrawn, `refused` if nothing more is issued for a reason, `superseded` by a later version, or `deleted`.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -362,9 +405,9 @@ impl From<MeasurementView> for MeasurementBody {
 #[utoipa::path(
     post, path = "/measurement/create", tag = "Measurements", request_body = CreateSchema,
     responses(
-        (status = 201, description = "Recorded", body = MeasurementBody,
+        (status = 201, description = "Recorded", body = HistoryBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
-        (status = 200, description = "The reading that says the same", body = MeasurementBody,
+        (status = 200, description = "The reading that says the same", body = HistoryBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the registry had reached"))),
         ChangeProblems,
     ),
@@ -373,7 +416,7 @@ async fn create(
     State(app): State<App>,
     Caller(caller): Caller,
     Asked(Stated(reading)): Asked<Stated>,
-) -> Result<Changed<MeasurementBody>, Error> {
+) -> Result<Changed<HistoryBody>, Error> {
     let kept = serde_json::json!({ "rows": 1, "device_id": reading.device_id, "interval_usage": reading.energy_wh });
     let submission = SubmitReadings { readings: vec![reading], source: ReadingSource::Submitted };
     let carried = carry_out(&app, &caller, Command::SubmitReadings(submission), &kept).await?;
@@ -389,19 +432,19 @@ async fn create(
 
 /// Read a reading
 ///
-/// One version of it, with what became of it. Of a device of the caller's accounts, or any for those who may read
+/// One version of it, with what became of it and the bundles that were issued for its interval. Of a device of the caller's accounts, or any for those who may read
 /// everything and for the Measurement Body.
 #[utoipa::path(
     get, path = "/measurement/{id}", tag = "Measurements",
     params(("id" = i64, Path, description = "The reading's id", minimum = 1), Fresh),
-    responses((status = 200, description = "The reading", body = MeasurementBody), ReadProblems, IdProblems),
+    responses((status = 200, description = "The reading", body = HistoryBody), ReadProblems, IdProblems),
 )]
 async fn read_measurement(
     State(app): State<App>,
     Caller(caller): Caller,
     PathId(id): PathId,
     Fresh(fresh): Fresh,
-) -> Result<Json<MeasurementBody>, Error> {
+) -> Result<Json<HistoryBody>, Error> {
     measurement_of(&app, caller, MeasurementId(id), fresh).await.map(Json)
 }
 
@@ -450,7 +493,7 @@ async fn list(
     patch, path = "/measurement/update/{id}", tag = "Measurements", request_body = UpdateSchema,
     params(("id" = i64, Path, description = "The version that counts now", minimum = 1)),
     responses(
-        (status = 200, description = "The version that counts now", body = MeasurementBody,
+        (status = 200, description = "The version that counts now", body = HistoryBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
         ChangeProblems,
     ),
@@ -460,7 +503,7 @@ async fn update(
     Caller(caller): Caller,
     PathId(id): PathId,
     Asked(asked): Asked<Correction>,
-) -> Result<Changed<MeasurementBody>, Error> {
+) -> Result<Changed<HistoryBody>, Error> {
     let Correction { energy_wh, quality, reason, place } = asked;
     let kept = serde_json::json!({
         "measurement_id": id, "interval_usage": energy_wh, "quality": quality, "reason": reason,
@@ -477,7 +520,7 @@ async fn update(
     delete, path = "/measurement/delete/{id}", tag = "Measurements",
     params(("id" = i64, Path, description = "The version that counts now", minimum = 1)),
     responses(
-        (status = 200, description = "The reading as it was", body = MeasurementBody,
+        (status = 200, description = "The reading as it was", body = HistoryBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
         ChangeProblems,
     ),
@@ -486,7 +529,7 @@ async fn delete(
     State(app): State<App>,
     Caller(caller): Caller,
     PathId(id): PathId,
-) -> Result<Changed<MeasurementBody>, Error> {
+) -> Result<Changed<HistoryBody>, Error> {
     let kept = serde_json::json!({ "measurement_id": id });
     change(&app, caller, Command::DeleteMeasurement(MeasurementId(id)), &kept).await
 }
@@ -499,7 +542,7 @@ async fn delete(
     post, path = "/measurement/release/{id}", tag = "Measurements", request_body = ReleaseSchema,
     params(("id" = i64, Path, description = "The version that counts now", minimum = 1)),
     responses(
-        (status = 200, description = "The reading", body = MeasurementBody,
+        (status = 200, description = "The reading", body = HistoryBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
         ChangeProblems,
     ),
@@ -509,7 +552,7 @@ async fn release(
     Caller(caller): Caller,
     PathId(id): PathId,
     Asked(Released(reason)): Asked<Released>,
-) -> Result<Changed<MeasurementBody>, Error> {
+) -> Result<Changed<HistoryBody>, Error> {
     let kept = serde_json::json!({ "measurement_id": id, "reason": reason });
     change(&app, caller, Command::ReleaseHold { measurement: MeasurementId(id), reason }, &kept).await
 }
@@ -520,7 +563,7 @@ async fn change(
     caller: app::Caller,
     command: Command,
     kept: &serde_json::Value,
-) -> Result<Changed<MeasurementBody>, Error> {
+) -> Result<Changed<HistoryBody>, Error> {
     let carried = carry_out(app, &caller, command, kept).await?;
     let Outcome::Measurement(id) = carried.outcome else { return Err(unexpected("changing a reading")) };
     let body = measurement_of(app, caller, id, Some(carried.event)).await?;
@@ -532,7 +575,7 @@ async fn measurement_of(
     caller: app::Caller,
     id: MeasurementId,
     fresh: Option<EventNumber>,
-) -> Result<MeasurementBody, Error> {
-    let view = app.blocking(move |registry| registry.measurement(&caller, id, fresh)).await?;
-    Ok(view.into())
+) -> Result<HistoryBody, Error> {
+    let history = app.blocking(move |registry| registry.reading_history(&caller, id, fresh)).await?;
+    Ok(history.into())
 }

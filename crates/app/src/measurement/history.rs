@@ -1,0 +1,108 @@
+//! What there is to know of one reading: the versions of it, and the bundles that were issued for its interval.
+//!
+//! Invariant: nothing is cut without saying so, and of what others hold only its place and range are told.
+
+use super::view::{MeasurementView, readable, views};
+use crate::lineage::{LINEAGE_BUNDLES_MAX, is_readable};
+use crate::sight::Sight;
+use crate::{Caller, Error, Registry};
+use domain::{AccountId, Bundle, BundleId, BundleStatus, CertificateRange, Device, EventNumber, MeasurementId};
+use jiff::{SignedDuration, Timestamp};
+use store::measurement::Versions;
+
+/// The most bundles that are told of one interval.
+pub const INTERVAL_BUNDLES_MAX: usize = LINEAGE_BUNDLES_MAX;
+/// The most versions that are told of one reading, from the first one on.
+const VERSIONS_MAX: usize = 100;
+
+/// A version of a reading, with all that hangs on it.
+#[derive(Clone, Debug)]
+pub struct ReadingHistory {
+    pub device: Device,
+    pub view: MeasurementView,
+    /// Readings that start where this one does, this one among them: each version that was ever recorded, the first one
+    /// first.
+    pub versions: Vec<MeasurementView>,
+    pub has_more_versions: bool,
+    /// What was issued for the interval, without what was split since; of the current version only, since a bundle stands
+    /// on what its interval says now. In the order of their certificates.
+    pub bundles: Vec<IssuedBundle>,
+    pub has_more_bundles: bool,
+}
+
+/// A bundle of a reading's interval.
+#[derive(Clone, Copy, Debug)]
+pub struct IssuedBundle {
+    pub id: BundleId,
+    pub range: CertificateRange,
+    /// `None` where it is held elsewhere, but for what was withdrawn.
+    pub status: Option<BundleStatus>,
+    /// `None` where it is held elsewhere.
+    pub account_id: Option<AccountId>,
+}
+
+impl ReadingHistory {
+    /// The version whose place this one took.
+    pub fn supersedes(&self) -> Option<MeasurementId> {
+        let id = self.view.measurement.id;
+        let earlier =
+            |version: &&MeasurementView| version.measurement.id != id && version.measurement.superseded_by == Some(id);
+        self.versions.iter().find(earlier).map(|version| version.measurement.id)
+    }
+}
+
+impl Registry {
+    /// A version of a reading with its history, for those who may read [`measurement`](Self::measurement). Blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a reading that is not the caller's to see.
+    pub fn reading_history(
+        &self,
+        caller: &Caller,
+        id: MeasurementId,
+        fresh: Option<EventNumber>,
+    ) -> Result<ReadingHistory, Error> {
+        let (now, rules) = (self.now(), self.settings().rules);
+        let found = self.read(fresh, |connection| {
+            connection.snapshot(|tx| -> store::Result<_> {
+                let Some(recorded) = store::measurement::by_id(tx, id)? else { return Ok(None) };
+                let reading = recorded.measurement.reading;
+                let Some(device) = readable(tx, caller, reading.device_id)? else { return Ok(None) };
+                let Some(view) = views(tx, &device, vec![recorded], now, &rules)?.pop() else { return Ok(None) };
+                let start = reading.interval.start();
+                let within = (Some(start), start.checked_add(SignedDuration::from_micros(1)).ok());
+                let most = i64::try_from(VERSIONS_MAX).unwrap_or(i64::MAX).saturating_add(1);
+                let rows = store::measurement::of_device(tx, device.id, within, Versions::All, None, most)?;
+                let mut versions = views(tx, &device, rows, now, &rules)?;
+                let has_more_versions = versions.len() > VERSIONS_MAX;
+                versions.truncate(VERSIONS_MAX);
+                let bundles = if recorded.measurement.is_current() {
+                    store::bundle::unsplit(tx, (device.id, start), bundles_limit())?
+                } else {
+                    Vec::new()
+                };
+                let sight = Sight::of(tx, caller)?;
+                let has_more_bundles = bundles.len() > INTERVAL_BUNDLES_MAX;
+                let bundles =
+                    bundles.iter().take(INTERVAL_BUNDLES_MAX).map(|bundle| shown(&sight, bundle, now)).collect();
+                Ok(Some(ReadingHistory { device, view, versions, has_more_versions, bundles, has_more_bundles }))
+            })
+        })?;
+        found.ok_or(Error::NotFound { what: "Measurement", id: id.0 })
+    }
+}
+
+fn bundles_limit() -> i64 {
+    i64::try_from(INTERVAL_BUNDLES_MAX).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+fn shown(sight: &Sight, bundle: &Bundle, now: Timestamp) -> IssuedBundle {
+    let is_open = is_readable(sight, bundle);
+    let is_told = is_open || bundle.status == BundleStatus::Withdrawn;
+    IssuedBundle {
+        id: bundle.id,
+        range: bundle.range,
+        status: is_told.then(|| bundle.status_at(now)),
+        account_id: is_open.then_some(bundle.account_id),
+    }
+}
