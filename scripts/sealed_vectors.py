@@ -147,6 +147,12 @@ def bundle_hash(bundle, attributes):
     return sha256(b"granary.bundle" + b"\x01" + bundle_core(bundle) + attributes)
 
 
+def sdgc_hash(bundle, attributes, storage):
+    return sha256(
+        b"granary.bundle.storage" + b"\x01" + bundle_core(bundle) + attributes + storage + i64(bundle["draw_id"])
+    )
+
+
 def child_hash(child, parent):
     return sha256(b"granary.bundle.child" + b"\x01" + bundle_core(child) + i64(child["parent_id"]) + parent)
 
@@ -207,6 +213,8 @@ def bundle_fields(salt, bundle):
     out += integer(12, bundle["issued_at"]) + integer(13, bundle["expires_at"])
     if bundle["parent_id"] is not None:
         out += integer(14, bundle["parent_id"])
+    if bundle["draw_id"] is not None:
+        out += integer(15, bundle["draw_id"])
     return out
 
 
@@ -262,6 +270,16 @@ def order_fields(salt, order):
     return out
 
 
+def record_fields(salt, record, names, texts=()):
+    """Fields whose tags count from 1 in the order of `names`."""
+    out = b""
+    for tag, name in enumerate(names, start=1):
+        if record[name] is None:
+            continue
+        out += hashed(tag, salt, record[name]) if name in texts else integer(tag, record[name])
+    return out
+
+
 # Inputs
 
 HOUR = 3_600_000_000
@@ -306,9 +324,47 @@ BUNDLE = {
     "issued_at": NOON + 2 * HOUR + 1,
     "expires_at": 1_830_344_400_000_000,  # 2028-01-01T13:00:00Z
     "parent_id": None,
+    "draw_id": None,
 }
 
 CHILD = {**BUNDLE, "id": 42, "range_last": 1_128, "parent_id": 41, "status": 2, "cancellation": CANCELLATION}
+
+SDGC = {**BUNDLE, "id": 90, "device_id": 31, "range_first": 1, "range_last": 540_000, "draw_id": 200}
+
+SCR = {
+    "id": 4,
+    "device_id": 31,
+    "start": NOON,
+    "end": NOON + HOUR,
+    "energy": 600_000,
+    "bundle_id": 42,
+    "backed": 128,
+    "matching_method": "Gebotszone",
+    "created_at": NOON + 2 * HOUR,
+}
+UNBACKED = {**SCR, "id": 5, "bundle_id": None, "backed": None, "matching_method": None}
+SCR_NAMES = ("device_id", "start", "end", "energy", "bundle_id", "backed", "matching_method", "created_at")
+
+SDR = {
+    "id": 300,
+    "device_id": 31,
+    "start": NOON + 6 * HOUR,
+    "end": NOON + 7 * HOUR,
+    "energy": 720_000,
+    "method": 3,
+    "efficiency_start": NOON - 720 * HOUR,
+    "efficiency_end": NOON,
+    "input": 5_000_000,
+    "output": 4_400_000,
+    "charge_before": 0,
+    "charge_after": 100_000,
+    "created_at": NOON + 8 * HOUR,
+}
+SDR_NAMES = tuple(name for name in SDR if name != "id")
+
+DRAW = {"id": 200, "sdr_id": 300, "scr_id": 4, "backed": 128, "unbacked": 0, "certificates": 115, "attributes_id": 9}
+WITHOUT = {**DRAW, "id": 201, "scr_id": 5, "backed": 0, "unbacked": 255, "certificates": 0, "attributes_id": None}
+DRAW_NAMES = tuple(name for name in DRAW if name != "id")
 
 READINGS = [
     {"device_id": 7, "start": NOON, "end": NOON + HOUR, "energy_wh": 8_999_000, "gross_net": 2, "quality": 1},
@@ -355,7 +411,7 @@ TRANSFER_ORDER = {
 }
 
 CREATE, UPDATE, DELETE = 1, 2, 3
-MEASUREMENT, BUNDLE_ENTITY, ORDER_ENTITY = 4, 5, 9
+MEASUREMENT, BUNDLE_ENTITY, ORDER_ENTITY, SCR_ENTITY, SDR_ENTITY, DRAW_ENTITY = 4, 5, 9, 10, 11, 12
 
 
 def mutable(account_id, status, cancellation=None):
@@ -405,6 +461,20 @@ def events():
     refused = {"ran": TRANSFER_ORDER, "energy": None, "refused_of": 5}
     why = hashed(20, salt_of(16), "Account 5 holds nothing Active that matches")
     yield "recurring order ran in vain", ORDER_ENTITY, 4, UPDATE, salt_of(16), refused, before, after + why
+    yield create("bundle issued on a discharge", 14, SDGC)
+    records = (
+        ("charge recorded", 15, SCR_ENTITY, "scr", SCR, SCR_NAMES),
+        ("charge without certificates recorded", 16, SCR_ENTITY, "scr", UNBACKED, SCR_NAMES),
+        ("discharge recorded", 17, SDR_ENTITY, "sdr", SDR, SDR_NAMES),
+        ("charge drawn", 18, DRAW_ENTITY, "draw", DRAW, DRAW_NAMES),
+        ("charge without certificates drawn", 19, DRAW_ENTITY, "draw", WITHOUT, DRAW_NAMES),
+    )
+    for name, number, entity, member, record, names in records:
+        salt = salt_of(number)
+        fields = record_fields(salt, record, names, texts=("matching_method",))
+        yield name, entity, record["id"], CREATE, salt, {member: record}, b"", fields
+    yield "charge withdrawn", SCR_ENTITY, 4, DELETE, salt_of(20), {"scr_id": 4}, b"", b""
+    yield "discharge withdrawn", SDR_ENTITY, 300, DELETE, salt_of(21), {"sdr_id": 300}, b"", b""
 
 
 def vectors():
@@ -458,6 +528,7 @@ def vectors():
     without_meter = {**ATTRIBUTES, "meter_data_id": None}
     attributes = [{**a, "hash": attributes_hash(a).hex()} for a in (ATTRIBUTES, without_meter)]
     root = bundle_hash(BUNDLE, attributes_hash(ATTRIBUTES))
+    storage = attributes_hash(without_meter)
     return {
         "text_hash": texts,
         "action_hash": actions,
@@ -465,6 +536,12 @@ def vectors():
         "frontier": frontiers,
         "attributes_hash": attributes,
         "bundle_hash": {"bundle": BUNDLE, "attributes_hash": attributes[0]["hash"], "hash": root.hex()},
+        "sdgc_hash": {
+            "bundle": SDGC,
+            "attributes_hash": attributes[0]["hash"],
+            "storage_attributes_hash": storage.hex(),
+            "hash": sdgc_hash(SDGC, attributes_hash(ATTRIBUTES), storage).hex(),
+        },
         "child_hash": {"bundle": CHILD, "parent_hash": root.hex(), "hash": child_hash(CHILD, root).hex()},
         "events": made,
     }

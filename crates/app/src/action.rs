@@ -34,7 +34,7 @@ const PAGE_EVENTS_MAX: i64 = 20_000;
 const BRIEF_EVENTS_MAX: i64 = 2_000;
 
 /// Kinds of which refusals are kept.
-const REJECTED_KINDS: [ActionKind; 11] = [
+const REJECTED_KINDS: [ActionKind; 16] = [
     ActionKind::Transfer,
     ActionKind::Cancel,
     ActionKind::Claim,
@@ -46,6 +46,11 @@ const REJECTED_KINDS: [ActionKind; 11] = [
     ActionKind::CreateBundle,
     ActionKind::RecurringTransfer,
     ActionKind::RecurringCancel,
+    ActionKind::CreateScr,
+    ActionKind::CreateSdr,
+    ActionKind::WithdrawScr,
+    ActionKind::WithdrawSdr,
+    ActionKind::IssueSdgc,
 ];
 
 /// An action that was carried out, as the caller may see it.

@@ -275,6 +275,9 @@ fn readable(tx: &mut Connection, sight: &Sight, entity: Entity, ids: &[i64]) -> 
             let found = store::recurring_order::of_accounts(tx, ids, &accounts)?;
             found.into_iter().map(|RecurringOrderId(id)| id).collect()
         }
+        Entity::Scr => store::storage::scrs_of_accounts(tx, ids, &accounts)?,
+        Entity::Sdr => store::storage::sdrs_of_accounts(tx, ids, &accounts)?,
+        Entity::Draw => store::storage::draws_of_accounts(tx, ids, &accounts)?,
         // What the issuing body states under its own name is everybody's.
         Entity::Metadata => ids.to_vec(),
         Entity::Measurement | Entity::Organisation | Entity::Attributes => Vec::new(),

@@ -108,6 +108,8 @@ impl Progress {
             | Outcome::Order(_)
             | Outcome::Ran { .. }
             | Outcome::Expired(_)
+            | Outcome::Scr(_)
+            | Outcome::Sdr { .. }
             | Outcome::Bundles { .. } => {}
         }
     }

@@ -84,10 +84,16 @@ impl Work {
                 Command::Issue(_) => crate::issue::CHUNK_READINGS_MAX,
                 // alone in its batch: the ids that it brings are not serial
                 Command::ImportSeed(_) => crate::writer::BATCH_ROWS_MAX,
-                // Alone in its batch: what keeps it from being done is looked for once.
-                Command::DeleteAccount(_) | Command::DeleteDevice(_) => BATCH_ROWS_MAX,
                 Command::Expire(bundles) => bundles.len(),
                 Command::RunOrder(run) => 1 + run.bundles.len(),
+                // Alone in its batch: what keeps it from being done, or what it meets, is looked for once.
+                Command::DeleteAccount(_)
+                | Command::DeleteDevice(_)
+                | Command::CreateScr(_)
+                | Command::CreateSdr(_)
+                | Command::WithdrawScr(_)
+                | Command::WithdrawSdr(_)
+                | Command::IssueSdgc(_) => BATCH_ROWS_MAX,
                 Command::UpdateAccount(update) => 1 + update.user_ids.as_ref().map_or(0, Vec::len),
                 Command::UpdateMeasurement(_) => INTERVAL_BUNDLES,
                 Command::DeleteMeasurement(_)

@@ -293,6 +293,8 @@ struct Press<'w> {
 struct Decided<'w> {
     act: &'w Act,
     id: domain::ActionId,
+    /// The account that it starts from.
+    source: Option<domain::AccountId>,
     changes: Changes,
 }
 
@@ -383,12 +385,13 @@ impl Press<'_> {
 
     fn seal_all(&mut self, ledger: &mut Ledger, done: &[Decided<'_>]) {
         for decided in done {
-            self.seal(ledger, decided.act, decided.id, &decided.changes);
+            self.seal(ledger, decided);
         }
     }
 
     /// Numbers the events of an action, chains them and grows the tree.
-    fn seal(&mut self, ledger: &mut Ledger, act: &Act, id: domain::ActionId, changes: &Changes) {
+    fn seal(&mut self, ledger: &mut Ledger, decided: &Decided<'_>) {
+        let Decided { act, id, source, ref changes } = *decided;
         ledger.is_head_changed = true;
         ledger.head.recorded_at = ledger.now;
         let salt = self.salt();
@@ -423,7 +426,7 @@ impl Press<'_> {
             id,
             kind,
             actor,
-            account_id: account_of(&act.command),
+            account_id: source,
             other_account_id: action::other_of(&act.command, changes),
             requested_at,
             completed_at: ledger.now,
@@ -459,7 +462,7 @@ fn decide_one<'w>(
     }
     let decided = decide(state, act.actor, &act.command, ledger.now, rules);
     let (changes, outcome) = decided.inspect_err(|refusal| {
-        ledger.rejected.extend(action::kept_of(act, account_of(&act.command), refusal, state, ledger.now));
+        ledger.rejected.extend(action::kept_of(act, account_of(&act.command, state), refusal, state, ledger.now));
     })?;
     if let Outcome::Ran { done: Err(refusal), .. } = &outcome {
         ledger.rejected.extend(action::kept_of_run(act, refusal, ledger.now));
@@ -467,10 +470,11 @@ fn decide_one<'w>(
     let mut action_id = None;
     if !changes.is_empty() {
         let id = state.next.action;
+        let source = account_of(&act.command, state);
         state.apply(id, &changes);
         state.next.action = id.next();
         action_id = Some(id);
-        done.push(Decided { act, id, changes });
+        done.push(Decided { act, id, source, changes });
     }
     if let Some(step) = &act.step {
         advance(ledger, step, &outcome);
@@ -485,7 +489,8 @@ fn byte(code: i64) -> u8 {
 }
 
 /// The account that an action starts from.
-fn account_of(command: &Command) -> Option<domain::AccountId> {
+fn account_of(command: &Command, state: &State) -> Option<domain::AccountId> {
+    let of_device = |id| state.devices.get(&id).map(|device| device.account_id);
     match command {
         Command::Bundles(action) => Some(action.source),
         Command::UpdateWhitelist(update) => Some(update.account_id),
@@ -494,6 +499,10 @@ fn account_of(command: &Command) -> Option<domain::AccountId> {
         Command::RunOrder(run) => Some(run.terms.source),
         Command::UpdateAccount(update) => Some(update.account_id),
         Command::DeleteAccount(id) => Some(*id),
+        Command::CreateScr(new) => of_device(new.device_id),
+        Command::CreateSdr(new) => of_device(new.device_id),
+        Command::WithdrawScr(id) => of_device(state.storage.scrs.get(id)?.device_id),
+        Command::WithdrawSdr(id) | Command::IssueSdgc(id) => of_device(state.storage.sdrs.get(id)?.device_id),
         Command::CreateUser(_)
         | Command::UpdateUser(_)
         | Command::ChangeRole(_)

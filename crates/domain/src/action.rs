@@ -18,6 +18,7 @@ mod register;
 mod reserve;
 mod seed;
 mod selection;
+mod storage;
 mod transfer;
 mod update_mutables;
 mod user;
@@ -38,14 +39,15 @@ pub use readings::{READINGS_PER_EVENT_MAX, ReadingsOutcome, ReadingsRefused, Sub
 pub use register::{NewAccount, NewDevice, NewUser, WhitelistUpdate};
 pub use seed::{Adopted, ImportSeed, SEED_ROWS_MAX, SeedBundle, SeedDevice, SeedFamily, SeedOutcome, SeedRefused};
 pub use selection::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed, Portion};
+pub use storage::{Allocation, CreateScr, CreateSdr, Pick};
 pub use user::{RoleChange, UserUpdate};
 
 use crate::device::vocabulary;
 use crate::recurring_order::{OrderKind, OrderRun, OrderTerms};
 use crate::{
-    AccountId, Actor, BundleId, Change, Changes, DeviceId, MeasurementId, MetadataDescription, MetadataId,
-    OrganisationDescription, OrganisationId, Ratio, RecurringOrder, RecurringOrderId, Refusal, State, UserId,
-    WattHours,
+    AccountId, Actor, BundleId, Change, Changes, DeviceId, Draw, MeasurementId, MetadataDescription, MetadataId,
+    OrganisationDescription, OrganisationId, Ratio, RecurringOrder, RecurringOrderId, Refusal, Scr, ScrId, Sdr, SdrId,
+    State, UserId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -67,6 +69,8 @@ vocabulary! {
         EndOrder = 33 "end_recurring", ImportSeed = 34 "import_seed",
         Expire = 35 "expire", PauseOrder = 36 "pause_recurring", ResumeOrder = 37 "resume_recurring",
         RunOrder = 38 "run_recurring",
+        CreateScr = 40 "create_scr", CreateSdr = 41 "create_sdr", WithdrawScr = 42 "withdraw_scr",
+        WithdrawSdr = 43 "withdraw_sdr", IssueSdgc = 44 "issue_sdgc",
     }
 }
 
@@ -108,6 +112,11 @@ pub enum Command {
     RunOrder(OrderRun),
     /// The registry's own: those of these bundles whose time has come are Expired.
     Expire(Vec<BundleId>),
+    CreateScr(CreateScr),
+    CreateSdr(CreateSdr),
+    WithdrawScr(ScrId),
+    WithdrawSdr(SdrId),
+    IssueSdgc(SdrId),
 }
 
 impl Command {
@@ -145,6 +154,11 @@ impl Command {
             Self::ResumeOrder(_) => ActionKind::ResumeOrder,
             Self::RunOrder(_) => ActionKind::RunOrder,
             Self::Expire(_) => ActionKind::Expire,
+            Self::CreateScr(_) => ActionKind::CreateScr,
+            Self::CreateSdr(_) => ActionKind::CreateSdr,
+            Self::WithdrawScr(_) => ActionKind::WithdrawScr,
+            Self::WithdrawSdr(_) => ActionKind::WithdrawSdr,
+            Self::IssueSdgc(_) => ActionKind::IssueSdgc,
             Self::Bundles(action) => match action.deed {
                 Deed::Transfer { .. } => ActionKind::Transfer,
                 Deed::Cancel { .. } => ActionKind::Cancel,
@@ -199,6 +213,13 @@ pub enum Outcome {
     },
     /// How many bundles became Expired.
     Expired(usize),
+    /// The record as it is afterwards.
+    Scr(Box<Scr>),
+    /// The record as it is afterwards, and what it draws or drew.
+    Sdr {
+        sdr: Box<Sdr>,
+        draws: Vec<Draw>,
+    },
     /// Every bundle made or changed, and the energy that was acted on, without remainders.
     Bundles {
         result: Vec<BundleResult>,
@@ -262,6 +283,11 @@ pub fn decide(
         Command::ResumeOrder(id) => recurring_order::resume(state, actor, *id, now),
         Command::RunOrder(run) => order_run::decide(state, actor, run, now),
         Command::Expire(bundles) => expire::decide(state, actor, bundles, now),
+        Command::CreateScr(new) => storage::scr::create(state, actor, new, now, rules),
+        Command::CreateSdr(new) => storage::sdr::create(state, actor, new, now, rules),
+        Command::WithdrawScr(id) => storage::scr::withdraw(state, actor, *id),
+        Command::WithdrawSdr(id) => storage::sdr::withdraw(state, actor, *id),
+        Command::IssueSdgc(id) => storage::sdgc::issue(state, actor, *id, now, rules),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bundles of certificates and their states. Invariant: the table [`TRANSITIONS`] is the only list of what may follow what.
 
 use crate::device::vocabulary;
-use crate::{AccountId, AttributesId, BundleId, CertificateRange, DeviceId, EnergyCarrier, Interval};
+use crate::{AccountId, AttributesId, BundleId, CertificateRange, DeviceId, DrawId, EnergyCarrier, Interval, SdrId};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -86,6 +86,11 @@ pub fn issuance_id(device: DeviceId, carrier: EnergyCarrier, start: Timestamp) -
     format!("{device}-{carrier}-{start}")
 }
 
+/// The same of certificates issued on a discharge: `31-electricity-20260101T180000Z-S4`.
+pub fn storage_issuance_id(device: DeviceId, carrier: EnergyCarrier, start: Timestamp, sdr: SdrId) -> String {
+    format!("{}-S{sdr}", issuance_id(device, carrier, start))
+}
+
 /// Certificates of one device and one production interval, held together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
@@ -101,6 +106,10 @@ pub struct Bundle {
     pub status: BundleStatus,
     #[serde(with = "shared")]
     pub cancellation: Option<Arc<Cancellation>>,
+    /// Of an SD-GC: the draw that it was issued on. Then the device is the storage device, production is the discharge,
+    /// and the attributes are those of the certificates that were charged.
+    #[serde(default)]
+    pub draw_id: Option<DrawId>,
     /// Over the attributes, the range and the parent's hash; see [`crate::seal`].
     pub hash: [u8; 32],
 }

@@ -7,6 +7,9 @@
 
 pub mod decode;
 mod fields;
+mod storage;
+
+pub use storage::{draw_tag, scr_tag, sdr_tag};
 
 use self::fields::{Fields, fields, split};
 use crate::action::Adopted;
@@ -25,7 +28,8 @@ vocabulary! {
     Entity {
         User = 1 "User", Account = 2 "Account", Device = 3 "Device", Measurement = 4 "MeasurementReport",
         Bundle = 5 "GranularCertificateBundle", Metadata = 6 "IssuanceMetaData", Organisation = 7 "Organisation",
-        Attributes = 8 "CertificateAttributes", RecurringOrder = 9 "RecurringOrder",
+        Attributes = 8 "CertificateAttributes", RecurringOrder = 9 "RecurringOrder", Scr = 10 "StorageChargeRecord",
+        Sdr = 11 "StorageDischargeRecord", Draw = 12 "StorageAllocation",
     }
 }
 
@@ -134,6 +138,11 @@ pub fn body_of(change: &Change, salt: &Salt) -> EventBody {
             updated(Entity::Measurement, id.0, Vec::new(), after)
         }
         Change::BundleCreated(bundle) => created(Entity::Bundle, bundle.id.0, salt, |f| bundle_fields(f, bundle)),
+        Change::ScrCreated(scr) => created(Entity::Scr, scr.id.0, salt, |f| storage::scr_fields(f, scr)),
+        Change::ScrWithdrawn(id) => deleted(Entity::Scr, id.0),
+        Change::SdrCreated(sdr) => created(Entity::Sdr, sdr.id.0, salt, |f| storage::sdr_fields(f, sdr)),
+        Change::SdrWithdrawn(id) => deleted(Entity::Sdr, id.0),
+        Change::Drawn(draw) => created(Entity::Draw, draw.id.0, salt, |f| storage::draw_fields(f, draw)),
         Change::Adopted(adopted) => body_of_adopted(adopted, salt),
         Change::BundleChanged { id, before, after } => {
             let (was, is) = changed_bundle(salt, before, after);
@@ -438,6 +447,8 @@ pub mod bundle_tag {
     pub const ISSUED_AT: u8 = 12;
     pub const EXPIRES_AT: u8 = 13;
     pub const PARENT_ID: u8 = 14;
+    /// Of an SD-GC.
+    pub const DRAW_ID: u8 = 15;
 }
 
 fn bundle_fields(f: &mut Fields<'_>, bundle: &Bundle) {
@@ -455,6 +466,7 @@ fn bundle_fields(f: &mut Fields<'_>, bundle: &Bundle) {
     if let Some(parent) = bundle.parent_id {
         f.integer(bundle_tag::PARENT_ID, parent.0);
     }
+    f.optional_integer(bundle_tag::DRAW_ID, bundle.draw_id.map(|id| id.0));
 }
 
 /// The account that a bundle was created in, from the fields of its creation: the first of them.

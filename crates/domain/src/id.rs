@@ -53,6 +53,12 @@ id! {
     ApiKeyId,
     /// Something to be done again and again.
     RecurringOrderId,
+    /// A storage charge record.
+    ScrId,
+    /// A storage discharge record.
+    SdrId,
+    /// What one discharge record draws of one charge record.
+    DrawId,
     /// An event's place in the log, from 1, without gaps.
     EventNumber,
 }

@@ -21,6 +21,7 @@ pub mod recurring_order;
 pub mod refusal;
 pub mod seal;
 pub mod state;
+pub mod storage;
 pub mod text;
 pub mod time;
 pub mod user;
@@ -33,15 +34,16 @@ pub use bundle::{Bundle, BundleStatus, Cancellation, TRANSITIONS};
 pub use device::{Device, DeviceDescription, DeviceKind, EnergyCarrier, EnergySource};
 pub use energy::{Ratio, WattHours};
 pub use id::{
-    AccountId, ActionId, ApiKeyId, AttributesId, BundleId, DeviceId, EventNumber, JobId, MeasurementId, MetadataId,
-    OrganisationId, RecurringOrderId, RejectedActionId, UserId,
+    AccountId, ActionId, ApiKeyId, AttributesId, BundleId, DeviceId, DrawId, EventNumber, JobId, MeasurementId,
+    MetadataId, OrganisationId, RecurringOrderId, RejectedActionId, ScrId, SdrId, UserId,
 };
 pub use measurement::{GrossNet, Measurement, Quality, Reading, ReadingSource, ReadingStatus};
 pub use metadata::{CertificateAttributes, IssuanceMetadata, MetadataDescription};
 pub use organisation::{Organisation, OrganisationDescription};
 pub use range::CertificateRange;
 pub use recurring_order::{RecurringOrder, Schedule};
-pub use refusal::{ReadingRefusal, Refusal, SeedRefusal};
+pub use refusal::{ReadingRefusal, Refusal, SeedRefusal, StorageRefusal};
 pub use state::{Change, Changes, NextIds, State};
+pub use storage::{AllocationMethod, Draw, Efficiency, Scr, Sdr};
 pub use time::Interval;
 pub use user::User;

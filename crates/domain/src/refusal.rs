@@ -1,5 +1,9 @@
 //! Why a rule says no. A closed list; each refusal carries the numbers its reader needs, and no HTTP.
 
+mod storage;
+
+pub use storage::StorageRefusal;
+
 use crate::{
     AccountId, BundleId, BundleStatus, DeviceId, Interval, MeasurementId, MetadataId, OrganisationId, RecurringOrderId,
     UserId, WattHours,
@@ -112,6 +116,10 @@ pub enum Refusal {
     /// The job has moved on: another process has carried out this part of it.
     #[error("This part of the job was already carried out")]
     JobMoved,
+
+    #[error(transparent)]
+    #[serde(untagged)]
+    Storage(#[from] StorageRefusal),
 }
 
 fn one_of(states: &[BundleStatus]) -> String {
@@ -144,6 +152,8 @@ pub enum ReadingRefusal {
     Overlaps { start: Timestamp, end: Timestamp },
     #[error("certificates were issued on this interval's reading of {issued_wh} Wh")]
     AlreadyIssued { issued_wh: i64 },
+    #[error("a storage record stands on this interval's reading of {recorded_wh} Wh")]
+    Recorded { recorded_wh: i64 },
 
     #[error("the device is not a production device")]
     NotProduction,
@@ -177,6 +187,7 @@ impl From<ReadingRefusal> for Refusal {
             | ReadingRefusal::NegativeEnergy { .. }
             | ReadingRefusal::TooLarge { .. }
             | ReadingRefusal::GrossNetDiffers { .. }
+            | ReadingRefusal::Recorded { .. }
             | ReadingRefusal::Overlaps { .. }
             | ReadingRefusal::NotProduction
             | ReadingRefusal::NotApproved

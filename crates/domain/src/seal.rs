@@ -3,7 +3,7 @@
 //! The format is written down for other implementations in `docs/sealed-log.md`, with test vectors. Never change what a
 //! tag means: a new format gets a new version. Integers are big-endian; instants are microseconds since 1970 (UTC).
 
-use crate::{ActionId, ActionKind, Bundle, CertificateAttributes, EventNumber};
+use crate::{ActionId, ActionKind, Bundle, CertificateAttributes, DrawId, EventNumber};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -181,6 +181,12 @@ impl Frontier {
 /// Of a bundle as it was issued: its range and times, and the snapshot of its device.
 pub fn bundle_hash(bundle: &Bundle, attributes: &Hash) -> Hash {
     bundle_fields(Hasher::tagged(b"granary.bundle", 1), bundle).fixed(attributes).finish()
+}
+
+/// Of an SD-GC as it was issued: also the snapshot of the storage device, and the draw behind it.
+pub fn sdgc_hash(bundle: &Bundle, attributes: &Hash, storage: &Hash, draw: DrawId) -> Hash {
+    let core = bundle_fields(Hasher::tagged(b"granary.bundle.storage", 1), bundle);
+    core.fixed(attributes).fixed(storage).integer(draw.0).finish()
 }
 
 /// Of a child of a split: its own range, and its parent's hash.

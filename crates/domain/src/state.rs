@@ -6,13 +6,16 @@
 mod adopt;
 mod readings;
 mod register;
+mod storage;
+
+pub use storage::Storage;
 
 use crate::action::Adopted;
 use crate::{
     Account, AccountId, ActionId, Actor, AttributesId, Bundle, BundleId, Capability, CertificateAttributes, Device,
-    DeviceId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation, OrganisationDescription,
-    OrganisationId, Reading, ReadingSource, RecurringOrder, RecurringOrderId, Refusal, Role, User, UserId, WattHours,
-    bundle::Mutable, recurring_order::OrderState,
+    DeviceId, Draw, DrawId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation,
+    OrganisationDescription, OrganisationId, Reading, ReadingSource, RecurringOrder, RecurringOrderId, Refusal, Role,
+    Scr, ScrId, Sdr, SdrId, User, UserId, WattHours, bundle::Mutable, recurring_order::OrderState,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -30,6 +33,9 @@ pub struct NextIds {
     pub bundle: BundleId,
     pub action: ActionId,
     pub recurring_order: RecurringOrderId,
+    pub scr: ScrId,
+    pub sdr: SdrId,
+    pub draw: DrawId,
 }
 
 impl Default for NextIds {
@@ -45,6 +51,9 @@ impl Default for NextIds {
             bundle: BundleId(1),
             action: ActionId(1),
             recurring_order: RecurringOrderId(1),
+            scr: ScrId(1),
+            sdr: SdrId(1),
+            draw: DrawId(1),
         }
     }
 }
@@ -146,6 +155,14 @@ pub enum Change {
         before: Mutable,
         after: Mutable,
     },
+    /// A charge was recorded; its certificates were split off before.
+    ScrCreated(Box<Scr>),
+    /// Its certificates are free to be allocated again.
+    ScrWithdrawn(ScrId),
+    SdrCreated(Box<Sdr>),
+    /// With it go its draws.
+    SdrWithdrawn(SdrId),
+    Drawn(Draw),
     /// A row of another registry that keeps its id: the counter of ids jumps behind it.
     Adopted(Adopted),
 }
@@ -184,6 +201,11 @@ impl Change {
             | Self::OrderRan { .. }
             | Self::BundleCreated(_)
             | Self::BundleChanged { .. }
+            | Self::ScrCreated(_)
+            | Self::ScrWithdrawn(_)
+            | Self::SdrCreated(_)
+            | Self::SdrWithdrawn(_)
+            | Self::Drawn(_)
             | Self::Adopted(_) => None,
         }
     }
@@ -235,6 +257,7 @@ pub struct State {
     /// Snapshots by device, version of the device, and metadata.
     pub attributes: HashMap<(DeviceId, i64, MetadataId), (AttributesId, [u8; 32])>,
     pub recurring_orders: HashMap<RecurringOrderId, RecurringOrder>,
+    pub storage: Storage,
     /// Values of unique fields that are in use, by field.
     pub taken: HashSet<(&'static str, String)>,
     /// Current readings by device and start.
@@ -403,6 +426,12 @@ impl State {
         stored.chain(self.written.bundles.iter().filter(is_here))
     }
 
+    /// The SDR that a bundle was issued on, of an SD-GC whose draw was loaded.
+    pub fn sdr_of(&self, bundle: &Bundle) -> Option<SdrId> {
+        let draw = self.storage.draws.get(&bundle.draw_id?)?;
+        Some(draw.sdr_id)
+    }
+
     /// The account that a bundle was issued to: the one that the first of its parents was created in.
     pub fn issued_to(&self, bundle: &Bundle) -> Option<AccountId> {
         let mut root = bundle;
@@ -487,6 +516,7 @@ impl State {
         } else if bundle.status == crate::BundleStatus::Withdrawn {
             self.hold(bundle.device_id, bundle.production.start(), bundle.range.quantity());
         }
+        self.storage.bundle_created(bundle);
         self.written.born_in.push(bundle.account_id);
         self.written.bundles.push(bundle.clone());
     }
@@ -505,8 +535,10 @@ impl State {
         bundle.cancellation.clone_from(&after.cancellation);
         let is_withdrawn = was_live && after.status == crate::BundleStatus::Withdrawn;
         let (device, start, quantity) = (bundle.device_id, bundle.production.start(), bundle.range.quantity());
+        let draw = bundle.draw_id;
         if is_withdrawn {
             self.hold(device, start, quantity);
+            self.storage.bundle_withdrawn(draw, quantity);
         }
         if created.is_none() {
             self.written.changed_bundles.insert(id);
@@ -532,6 +564,7 @@ impl State {
                 self.next.attributes = attributes.id.next();
                 let key = (attributes.device_id, attributes.device_version, attributes.metadata_id);
                 self.attributes.insert(key, (attributes.id, attributes.hash));
+                self.storage.snapshots.insert(attributes.id, (attributes.metadata_id, attributes.hash));
             }
             Change::OrderPlaced(order) => {
                 assert_eq!(order.id, self.next.recurring_order, "ids of orders are serial");
@@ -545,6 +578,11 @@ impl State {
             Change::OrderChanged { after, .. } => {
                 self.recurring_orders.insert(after.id, RecurringOrder::clone(after));
             }
+            Change::ScrCreated(_)
+            | Change::ScrWithdrawn(_)
+            | Change::SdrCreated(_)
+            | Change::SdrWithdrawn(_)
+            | Change::Drawn(_) => self.record(change),
             other => self.register_party(other),
         }
         self.written.others.push(change.clone());

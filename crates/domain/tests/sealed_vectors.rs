@@ -7,11 +7,12 @@ use domain::bundle::Mutable;
 use domain::event::{self, Entity, EventBody, EventType};
 use domain::recurring_order::{OrderDeed, OrderKind, OrderState, OrderTerms, PeriodUnit};
 use domain::seal::{self, Entry, Frontier, Hash, SealedAction};
+use domain::storage::{Backing, Share};
 use domain::{
-    AccountId, ActionId, ActionKind, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateAttributes,
-    CertificateRange, Change, DeviceDescription, DeviceId, DeviceKind, EnergyCarrier, EnergySource, EventNumber,
-    GrossNet, Interval, MeasurementId, MetadataId, Portion, Quality, Ratio, Reading, ReadingSource, RecurringOrder,
-    RecurringOrderId, Refusal, Schedule, WattHours,
+    AccountId, ActionId, ActionKind, AllocationMethod, AttributesId, Bundle, BundleId, BundleStatus, Cancellation,
+    CertificateAttributes, CertificateRange, Change, DeviceDescription, DeviceId, DeviceKind, Draw, DrawId, Efficiency,
+    EnergyCarrier, EnergySource, EventNumber, GrossNet, Interval, MeasurementId, MetadataId, Portion, Quality, Ratio,
+    Reading, ReadingSource, RecurringOrder, RecurringOrderId, Refusal, Schedule, Scr, ScrId, Sdr, SdrId, WattHours,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -101,6 +102,7 @@ fn bundle(value: &Value) -> Bundle {
         parent_id: optional(&value["parent_id"], int).map(BundleId),
         status: status(&value["status"]),
         cancellation: cancellation(&value["cancellation"]),
+        draw_id: optional(&value["draw_id"], int).map(DrawId),
         hash: [0; 32],
     }
 }
@@ -177,8 +179,76 @@ fn order(value: &Value) -> RecurringOrder {
     }
 }
 
+fn energy(value: &Value) -> WattHours {
+    WattHours(count(value))
+}
+
+fn scr(value: &Value) -> Scr {
+    let backing = optional(&value["bundle_id"], |bundle| Backing {
+        bundle_id: BundleId(int(bundle)),
+        energy: energy(&value["backed"]),
+        // neither of these is in the event
+        attributes_id: AttributesId(0),
+        metadata_id: MetadataId(0),
+    });
+    Scr {
+        id: ScrId(int(&value["id"])),
+        device_id: DeviceId(int(&value["device_id"])),
+        interval: interval(&value["start"], &value["end"]),
+        energy: energy(&value["energy"]),
+        backing,
+        matching_method: optional(&value["matching_method"], text),
+        created_at: instant(&value["created_at"]),
+        is_withdrawn: false,
+        drawn: Share::default(),
+    }
+}
+
+fn sdr(value: &Value) -> Sdr {
+    Sdr {
+        id: SdrId(int(&value["id"])),
+        device_id: DeviceId(int(&value["device_id"])),
+        interval: interval(&value["start"], &value["end"]),
+        energy: energy(&value["energy"]),
+        method: AllocationMethod::from_code(int(&value["method"])).unwrap(),
+        efficiency: Efficiency {
+            interval: interval(&value["efficiency_start"], &value["efficiency_end"]),
+            input: energy(&value["input"]),
+            output: energy(&value["output"]),
+            charge_before: energy(&value["charge_before"]),
+            charge_after: energy(&value["charge_after"]),
+        },
+        created_at: instant(&value["created_at"]),
+        is_withdrawn: false,
+    }
+}
+
+fn draw(value: &Value) -> Draw {
+    Draw {
+        id: DrawId(int(&value["id"])),
+        sdr_id: SdrId(int(&value["sdr_id"])),
+        scr_id: ScrId(int(&value["scr_id"])),
+        taken: Share { backed: energy(&value["backed"]), unbacked: energy(&value["unbacked"]) },
+        certificates: energy(&value["certificates"]),
+        attributes_id: optional(&value["attributes_id"], int).map(AttributesId),
+    }
+}
+
+/// The change of a storage record that an event's input describes.
+fn storage_change(input: &Value) -> Option<Change> {
+    let made = |member: &str| input.get(member);
+    None.or_else(|| made("scr").map(|value| Change::ScrCreated(Box::new(scr(value)))))
+        .or_else(|| made("sdr").map(|value| Change::SdrCreated(Box::new(sdr(value)))))
+        .or_else(|| made("draw").map(|value| Change::Drawn(draw(value))))
+        .or_else(|| made("scr_id").map(|id| Change::ScrWithdrawn(ScrId(int(id)))))
+        .or_else(|| made("sdr_id").map(|id| Change::SdrWithdrawn(SdrId(int(id)))))
+}
+
 /// The change that an event's input describes, known by its members.
 fn change(input: &Value) -> Change {
+    if let Some(change) = storage_change(input) {
+        return change;
+    }
     if let Some(created) = input.get("bundle") {
         return Change::BundleCreated(bundle(created));
     }
@@ -307,6 +377,11 @@ fn bundles_and_their_children_hash_as_documented() {
     let root = &vectors["bundle_hash"];
     let found = seal::bundle_hash(&bundle(&root["bundle"]), &hash(&root["attributes_hash"]));
     assert_eq!(found, hash(&root["hash"]));
+    let discharged = &vectors["sdgc_hash"];
+    let (charged, storage) = (&discharged["attributes_hash"], &discharged["storage_attributes_hash"]);
+    let bundle_of = bundle(&discharged["bundle"]);
+    let hashed = seal::sdgc_hash(&bundle_of, &hash(charged), &hash(storage), bundle_of.draw_id.unwrap());
+    assert_eq!(hashed, hash(&discharged["hash"]));
     let child = &vectors["child_hash"];
     assert_eq!(hash(&child["parent_hash"]), found);
     assert_eq!(seal::child_hash(&bundle(&child["bundle"]), &found), hash(&child["hash"]));

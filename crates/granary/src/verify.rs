@@ -60,6 +60,7 @@ fn name_of(phase: Phase) -> (&'static str, &'static str) {
         Phase::Intervals => ("intervals", "readings and bundles"),
         Phase::Readings => ("readings", "readings"),
         Phase::Bundles => ("bundles", "bundles"),
+        Phase::Storage => ("storage", "records"),
         Phase::Registrations => ("registrations", "rows"),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! About six reads and six writes whatever the number of commands.
 
+mod storage;
+
 use crate::{
     account, action, bundle, device, event, measurement, metadata, order_run, organisation, recurring_order, session,
     user,
@@ -93,7 +95,6 @@ impl Named {
                 }
             }
             Command::ApproveDevice(id) | Command::DeleteDevice(id) => self.devices.push(id.0),
-            Command::CreateMetadata(_) => {}
             Command::SubmitReadings(submission) => {
                 self.devices.extend(submission.readings.iter().map(|r| r.device_id.0));
             }
@@ -120,6 +121,10 @@ impl Named {
                 self.bundles.extend(run.bundles.iter().map(|id| id.0));
             }
             Command::Expire(bundles) => self.bundles.extend(bundles.iter().map(|id| id.0)),
+            Command::CreateScr(new) => self.devices.push(new.device_id.0),
+            Command::CreateSdr(new) => self.devices.push(new.device_id.0),
+            // the devices of storage records follow from what is stored
+            Command::CreateMetadata(_) | Command::WithdrawScr(_) | Command::WithdrawSdr(_) | Command::IssueSdgc(_) => {}
             Command::ImportSeed(rows) => self.add_seed(rows),
         }
     }
@@ -271,7 +276,12 @@ pub fn load<'c>(
             | Command::PauseOrder(_)
             | Command::ResumeOrder(_)
             | Command::RunOrder(_)
-            | Command::Expire(_) => {}
+            | Command::Expire(_)
+            | Command::CreateScr(_)
+            | Command::CreateSdr(_)
+            | Command::WithdrawScr(_)
+            | Command::WithdrawSdr(_)
+            | Command::IssueSdgc(_) => {}
         }
     }
     Ok(state)
@@ -380,14 +390,15 @@ fn load_taken(connection: &mut Connection, named: &Named, state: &mut State) -> 
 }
 
 /// Reads what only few commands need, each for itself: how long a whitelist is, who else belongs to an account or
-/// administers the registry, what keeps an account or a device from being deleted. Of the latter one thing is enough, as
+/// administers the registry, what keeps an account or a device from being deleted, what storage records there are. Of the latter one thing is enough, as
 /// such a command is alone in its batch.
 pub fn load_apart<'c>(
     connection: &mut Connection,
     state: &mut State,
     now: Timestamp,
-    commands: impl Iterator<Item = &'c Command>,
+    commands: impl Iterator<Item = &'c Command> + Clone,
 ) -> Result<()> {
+    storage::load(connection, state, commands.clone())?;
     let mut losses = 0;
     for command in commands {
         match command {
@@ -487,6 +498,11 @@ fn write_other(tx: &mut Connection, change: &Change) -> Result<()> {
         Change::OrderPlaced(order) => recurring_order::insert(tx, order),
         Change::OrderEnded { id, .. } => recurring_order::end(tx, *id),
         Change::OrderChanged { after, .. } => recurring_order::update(tx, after),
+        Change::ScrCreated(scr) => crate::storage::insert_scr(tx, scr),
+        Change::ScrWithdrawn(id) => crate::storage::withdraw_scr(tx, *id),
+        Change::SdrCreated(sdr) => crate::storage::insert_sdr(tx, sdr),
+        Change::SdrWithdrawn(id) => crate::storage::withdraw_sdr(tx, *id),
+        Change::Drawn(draw) => crate::storage::insert_draw(tx, draw),
         Change::DeviceApproved(_)
         | Change::Adopted(Adopted::Bundle(_))
         | Change::ReadingsAccepted { .. }

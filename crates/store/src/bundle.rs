@@ -2,15 +2,16 @@
 
 use crate::code::{coded, kept};
 use crate::measurement::{interval_of, range_of};
-use db::{Connection, Error, Result, Row, Select, Table};
+use db::{Connection, Error, Result, Row, Select, Table, Value};
 use domain::event::{Entity, EventType};
 use domain::{
-    AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateRange, DeviceId, EnergyCarrier,
-    EnergySource, MetadataId, WattHours,
+    AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateRange, DeviceId, DrawId,
+    EnergyCarrier, EnergySource, MetadataId, WattHours,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
 
+/// All but certificates issued on discharge; these have one column more, see [`insert`].
 const TABLE: Table<16> = Table {
     name: "bundle",
     columns: [
@@ -33,11 +34,35 @@ const TABLE: Table<16> = Table {
     ],
 };
 
+/// The column of a certificate issued on discharge, beside those of all.
+const OF_STORAGE: Table<17> = Table {
+    name: "bundle",
+    columns: [
+        "id",
+        "account_id",
+        "device_id",
+        "attributes_id",
+        "range_first",
+        "range_last",
+        "production_start",
+        "production_end",
+        "issued_at",
+        "expires_at",
+        "parent_id",
+        "status",
+        "beneficiary",
+        "beneficiary_account_id",
+        "purpose",
+        "hash",
+        "draw_id",
+    ],
+};
+
 macro_rules! columns {
     () => {
         "b.id, b.account_id, b.device_id, b.attributes_id, b.range_first, b.range_last, b.production_start, \
          b.production_end, b.issued_at, b.expires_at, b.parent_id, b.status, b.beneficiary, b.beneficiary_account_id, \
-         b.purpose, b.hash"
+         b.purpose, b.hash, b.draw_id"
     };
 }
 
@@ -66,6 +91,7 @@ fn bundle_of(row: &Row<'_>) -> Result<Bundle> {
         status: coded(row, 11, BundleStatus::from_code)?,
         cancellation,
         hash: row.get(15)?,
+        draw_id: row.get::<Option<i64>>(16)?.map(DrawId),
     })
 }
 
@@ -178,6 +204,19 @@ pub fn of_interval(connection: &mut Connection, device: DeviceId, start: Timesta
     )
 }
 
+/// All bundles that stem from these draws, in any state, in the order of ids.
+pub(crate) fn of_draws(connection: &mut Connection, draws: &[i64]) -> Result<Vec<Bundle>> {
+    connection.query(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM bundle b WHERE b.draw_id IN rarray($1) AND b.draw_id IS NOT NULL ORDER BY b.id"
+        ),
+        &[draws.into()],
+        bundle_of,
+    )
+}
+
 /// The accounts that bundles were created in. Only the log says so: a row knows who holds the bundle now.
 pub fn created_in(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(BundleId, AccountId)>> {
     connection.query(
@@ -274,9 +313,9 @@ pub fn each<E: From<db::Error>>(
 fn listed_of(row: &Row<'_>) -> Result<Listed> {
     Ok(Listed {
         bundle: bundle_of(row)?,
-        metadata_id: MetadataId(row.get(16)?),
-        energy_carrier: coded(row, 17, EnergyCarrier::from_code)?,
-        energy_source: coded(row, 18, EnergySource::from_code)?,
+        metadata_id: MetadataId(row.get(17)?),
+        energy_carrier: coded(row, 18, EnergyCarrier::from_code)?,
+        energy_source: coded(row, 19, EnergySource::from_code)?,
     })
 }
 
@@ -454,28 +493,39 @@ fn conditions<'v>(
     }
 }
 
+/// Writes new bundles. Those issued on discharge go apart: few are, and the others need not carry a column for them.
 pub(crate) fn insert(tx: &mut Connection, bundles: &[Bundle]) -> Result<()> {
-    tx.insert(&TABLE, bundles, |b| {
-        let cancellation = b.cancellation.as_deref();
-        [
-            b.id.0.into(),
-            b.account_id.0.into(),
-            b.device_id.0.into(),
-            b.attributes_id.0.into(),
-            kept(b.range.first()).into(),
-            kept(b.range.last()).into(),
-            b.production.start().into(),
-            b.production.end().into(),
-            b.issued_at.into(),
-            b.expires_at.into(),
-            b.parent_id.map(|id| id.0).into(),
-            b.status.code().into(),
-            cancellation.map(|c| c.beneficiary.as_str()).into(),
-            cancellation.and_then(|c| c.beneficiary_account).map(|id| id.0).into(),
-            cancellation.and_then(|c| c.purpose.as_deref()).into(),
-            (&b.hash).into(),
-        ]
+    if bundles.iter().all(|b| b.draw_id.is_none()) {
+        return tx.insert(&TABLE, bundles, values);
+    }
+    let (of_storage, others): (Vec<&Bundle>, Vec<&Bundle>) = bundles.iter().partition(|b| b.draw_id.is_some());
+    tx.insert(&TABLE, &others, |b| values(b))?;
+    tx.insert(&OF_STORAGE, &of_storage, |b| {
+        let mut values = values(b).into_iter().chain([b.draw_id.map(|id| id.0).into()]);
+        std::array::from_fn(|_| values.next().expect("as many values as columns"))
     })
+}
+
+fn values(b: &Bundle) -> [Value<'_>; 16] {
+    let cancellation = b.cancellation.as_deref();
+    [
+        b.id.0.into(),
+        b.account_id.0.into(),
+        b.device_id.0.into(),
+        b.attributes_id.0.into(),
+        kept(b.range.first()).into(),
+        kept(b.range.last()).into(),
+        b.production.start().into(),
+        b.production.end().into(),
+        b.issued_at.into(),
+        b.expires_at.into(),
+        b.parent_id.map(|id| id.0).into(),
+        b.status.code().into(),
+        cancellation.map(|c| c.beneficiary.as_str()).into(),
+        cancellation.and_then(|c| c.beneficiary_account).map(|id| id.0).into(),
+        cancellation.and_then(|c| c.purpose.as_deref()).into(),
+        (&b.hash).into(),
+    ]
 }
 
 /// Writes what may change of a bundle. Each bundle once: with an id twice, either row may win.

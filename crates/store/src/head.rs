@@ -4,8 +4,8 @@ use crate::code::{count, kept};
 use db::{Connection, Error, Result, Row};
 use domain::seal::{Frontier, Hash};
 use domain::{
-    AccountId, ActionId, AttributesId, BundleId, DeviceId, EventNumber, JobId, MeasurementId, MetadataId, NextIds,
-    OrganisationId, RecurringOrderId, UserId,
+    AccountId, ActionId, AttributesId, BundleId, DeviceId, DrawId, EventNumber, JobId, MeasurementId, MetadataId,
+    NextIds, OrganisationId, RecurringOrderId, ScrId, SdrId, UserId,
 };
 use jiff::Timestamp;
 
@@ -23,7 +23,7 @@ pub struct Head {
 
 const SELECT: &str = "SELECT event_number, leaf, peaks, next_user, next_organisation, next_account, next_device, \
     next_measurement, next_metadata, next_attributes, next_bundle, next_action, next_job, recorded_at, \
-    next_recurring_order FROM ledger_head WHERE id = 1";
+    next_recurring_order, next_scr, next_sdr, next_draw FROM ledger_head WHERE id = 1";
 
 fn head_of(row: &Row<'_>) -> Result<Head> {
     let peaks: &[u8] = row.get(2)?;
@@ -43,6 +43,9 @@ fn head_of(row: &Row<'_>) -> Result<Head> {
             bundle: BundleId(row.get(10)?),
             action: ActionId(row.get(11)?),
             recurring_order: RecurringOrderId(row.get(14)?),
+            scr: ScrId(row.get(15)?),
+            sdr: SdrId(row.get(16)?),
+            draw: DrawId(row.get(17)?),
         },
         next_job: JobId(row.get(12)?),
         recorded_at: row.get(13)?,
@@ -87,7 +90,7 @@ pub fn save(tx: &mut Connection, head: &Head) -> Result<()> {
         "UPDATE ledger_head SET event_number = $1, leaf = $2, peaks = $3, next_user = $4, next_organisation = $5, \
          next_account = $6, next_device = $7, next_measurement = $8, next_metadata = $9, next_attributes = $10, \
          next_bundle = $11, next_action = $12, next_job = $13, recorded_at = $14, \
-         next_recurring_order = $15 WHERE id = 1",
+         next_recurring_order = $15, next_scr = $16, next_sdr = $17, next_draw = $18 WHERE id = 1",
         &[
             kept(head.frontier.size()).into(),
             (&head.leaf).into(),
@@ -104,6 +107,9 @@ pub fn save(tx: &mut Connection, head: &Head) -> Result<()> {
             head.next_job.0.into(),
             head.recorded_at.into(),
             next.recurring_order.0.into(),
+            next.scr.0.into(),
+            next.sdr.0.into(),
+            next.draw.0.into(),
         ],
     )?;
     if changed == 1 { Ok(()) } else { Err(Error::NoRow) }

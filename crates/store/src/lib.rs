@@ -23,6 +23,7 @@ pub mod recurring_order;
 pub mod rejected_action;
 pub mod seed;
 pub mod session;
+pub mod storage;
 pub mod user;
 
 mod code;
@@ -84,5 +85,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "order_run",
         sqlite: include_str!("../migrations/sqlite/V9__order_run.sql"),
         postgres: include_str!("../migrations/postgres/V9__order_run.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "storage",
+        sqlite: include_str!("../migrations/sqlite/V10__storage.sql"),
+        postgres: include_str!("../migrations/postgres/V10__storage.sql"),
     },
 ];

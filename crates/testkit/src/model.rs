@@ -14,6 +14,7 @@ mod issue;
 mod orders;
 mod readings;
 mod register;
+mod storage;
 mod tables;
 mod verdict;
 
@@ -87,6 +88,8 @@ struct Birth {
     issued_at: Timestamp,
     expires_at: Timestamp,
     parent: Option<BundleId>,
+    /// Of one that was issued on a discharge.
+    draw: Option<i64>,
     /// The numbers of its certificates and what they were, once they were divided among its children.
     divided: Option<(u64, u64, Certificate)>,
 }
@@ -125,6 +128,7 @@ pub struct Model {
     orders: Vec<orders::ModelOrder>,
     /// In the order in which they ran.
     runs: Vec<RunRow>,
+    storage: storage::Records,
     /// When something last changed: the registry's time does not run backwards.
     recorded_at: Timestamp,
 }
@@ -188,6 +192,11 @@ impl Model {
             Command::CreateDevice(new) => self.create_device(actor, new),
             Command::UpdateDevice(update) => self.update_device(actor, update),
             Command::DeleteDevice(id) => self.delete_device(now, actor, *id),
+            Command::CreateScr(new) => self.create_scr(actor, new),
+            Command::CreateSdr(new) => self.create_sdr(now, actor, new),
+            Command::WithdrawScr(id) => self.withdraw_scr(actor, *id),
+            Command::WithdrawSdr(id) => self.withdraw_sdr(actor, *id),
+            Command::IssueSdgc(id) => self.issue_sdgc(now, actor, *id),
             Command::CreateOrganisation(_)
             | Command::UpdateOrganisation(_)
             | Command::DeleteOrganisation(_)

@@ -28,7 +28,7 @@ macro_rules! columns {
     () => {
         "b.id, b.account_id, b.status, b.device_id, b.attributes_id, b.range_first, b.range_last, b.production_start, \
          b.production_end, b.issued_at, b.expires_at, b.parent_id, b.beneficiary, b.beneficiary_account_id, b.purpose, \
-         b.hash"
+         b.hash, b.draw_id, (SELECT d.attributes_id FROM storage_draw d WHERE d.id = b.draw_id)"
     };
 }
 
@@ -40,6 +40,9 @@ struct Row {
     status: i64,
     attributes: i64,
     parent: Option<i64>,
+    /// Of a certificate issued on a discharge, and what its draw says of the storage device.
+    draw: Option<i64>,
+    storage_attributes: Option<i64>,
     beneficiary: Option<String>,
     beneficiary_account: Option<i64>,
     purpose: Option<String>,
@@ -66,6 +69,8 @@ fn row_of(row: &DbRow<'_>) -> Result<Row> {
         beneficiary_account: optional_number(row, 13)?,
         purpose: row.get(14)?,
         hash: row.get(15)?,
+        draw: optional_number(row, 16)?,
+        storage_attributes: optional_number(row, 17)?,
     })
 }
 
@@ -147,7 +152,7 @@ fn read(connection: &mut Connection, window: Window) -> Result<Vec<(Row, Option<
              WHERE b.id > $1 AND b.id <= $2 ORDER BY b.id"
         ),
         &[window.after.into(), window.last.into()],
-        |row| Ok((row_of(row)?, optional_number(row, 16)?)),
+        |row| Ok((row_of(row)?, optional_number(row, 18)?)),
     )
 }
 

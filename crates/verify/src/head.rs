@@ -20,13 +20,16 @@ pub(crate) struct Head {
     pub(crate) next_bundle: i64,
     pub(crate) next_action: i64,
     pub(crate) next_recurring_order: i64,
+    pub(crate) next_scr: i64,
+    pub(crate) next_sdr: i64,
+    pub(crate) next_draw: i64,
 }
 
 pub(crate) fn read(connection: &mut Connection, audit: &mut Audit<'_>) -> Result<Head> {
     let head = connection.query_optional(
         "SELECT event_number, leaf, peaks, next_user, next_organisation, next_account, next_device, next_measurement, \
          next_metadata, next_attributes, next_bundle, next_action, recorded_at, \
-         next_recurring_order FROM ledger_head WHERE id = 1",
+         next_recurring_order, next_scr, next_sdr, next_draw FROM ledger_head WHERE id = 1",
         &[],
         |row| {
             Ok(Head {
@@ -44,6 +47,9 @@ pub(crate) fn read(connection: &mut Connection, audit: &mut Audit<'_>) -> Result
                 next_action: number(row, 11)?,
                 recorded_at: number(row, 12)?,
                 next_recurring_order: number(row, 13)?,
+                next_scr: number(row, 14)?,
+                next_sdr: number(row, 15)?,
+                next_draw: number(row, 16)?,
             })
         },
     )?;

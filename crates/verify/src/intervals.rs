@@ -12,6 +12,8 @@ use crate::report::{Audit, FindingKind, Noun, Phase, at};
 use crate::rows::{number, optional_number};
 use crate::rules::{CREATE, entity, status};
 use crate::snapshots::Snapshots;
+use crate::storage;
+use crate::world::World;
 use crate::{Options, PAGE};
 use db::{Connection, Result, Value};
 use jiff::Timestamp;
@@ -42,10 +44,10 @@ pub(crate) fn check(
     connection: &mut Connection,
     audit: &mut Audit<'_>,
     head: &Head,
-    snapshots: &Snapshots,
+    (world, snapshots): (&World, &Snapshots),
     options: &Options,
 ) -> Result<()> {
-    let sweep = Sweep { margin: reduced(options.capacity_margin), snapshots };
+    let sweep = Sweep { margin: reduced(options.capacity_margin), world, snapshots };
     let mut capacities: HashMap<i64, i64> = HashMap::new();
     for snapshot in snapshots.values() {
         let least = capacities.entry(snapshot.device).or_insert(snapshot.capacity_watts);
@@ -66,7 +68,7 @@ pub(crate) fn check(
                 )
             });
         }
-        if issued > reading.energy || (issued > 0 && issued > sweep.limit(capacity, &reading)) {
+        if issued > reading.energy.max(0) || (issued > 0 && issued > sweep.limit(capacity, &reading)) {
             sweep.look(connection, audit, &reading)?;
         }
         count += 1;
@@ -154,6 +156,7 @@ fn issued_on(connection: &mut Connection, places: &mut Pages<Place>, key: (i64, 
 
 struct Sweep<'s> {
     margin: (u128, u128),
+    world: &'s World,
     snapshots: &'s Snapshots,
 }
 
@@ -172,8 +175,8 @@ impl Sweep<'_> {
     fn look(&self, connection: &mut Connection, audit: &mut Audit<'_>, reading: &Reading) -> Result<()> {
         let mut sums = Sums::default();
         connection.query_each(
-            "SELECT id, attributes_id, range_first, range_last, status, parent_id FROM bundle \
-             WHERE device_id = $1 AND production_start = $2",
+            "SELECT id, COALESCE((SELECT d.attributes_id FROM storage_draw d WHERE d.id = bundle.draw_id), attributes_id), \
+             range_first, range_last, status, parent_id FROM bundle WHERE device_id = $1 AND production_start = $2",
             &[reading.device.into(), instant(reading.start)],
             |row| -> Result<()> {
                 let (id, state) = (number(row, 0)?, number(row, 4)?);
@@ -193,7 +196,9 @@ impl Sweep<'_> {
             },
         )?;
         let Reading { id, device, start, energy, .. } = *reading;
-        let held = if sums.withdrawn > 0 {
+        // what storage gives out is not held, but bounded by its draws
+        let holds = !storage::holds_nothing(self.world, device);
+        let held = if sums.withdrawn > 0 && holds {
             sums.withdrawn.saturating_sub(releases::of_interval(connection, device, instant(start))?)
         } else {
             0
@@ -353,14 +358,14 @@ mod tests {
 
     #[test]
     fn the_limit_is_capacity_times_time_times_margin_rounded_down() {
-        let snapshots = Snapshots::new();
+        let (world, snapshots) = (World::default(), Snapshots::new());
         for (margin, capacity, micros, limit) in [
             ((11, 10), 1_000_000, 3_600_000_000, 1_100_000),
             ((1_100_000_000_000_000_000, 1_000_000_000_000_000_000), 3, 1_800_000_000, 1),
             ((1, 0), 1_000, 900_000_000, 250),
             ((u64::MAX, 1), 1_000_000_000_000, i64::MAX, i64::MAX),
         ] {
-            let sweep = Sweep { margin: reduced(margin), snapshots: &snapshots };
+            let sweep = Sweep { margin: reduced(margin), world: &world, snapshots: &snapshots };
             let reading = Reading { id: 1, device: 1, start: 0, end: micros, energy: 0, quality: 1 };
             assert_eq!(sweep.limit(capacity, &reading), limit, "{margin:?}");
         }

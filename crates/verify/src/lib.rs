@@ -8,7 +8,8 @@
 //! | readings | rows and their events, by id | the fold of a reading's events is its row |
 //! | releases | what was released, by device and time | it belongs to a reading and is at most what was withdrawn |
 //! | bundles | rows and their events, by id | the fold of a bundle's events is its row; ranges, splits, hashes, states |
-//! | registrations | rows and their events, by id | the same of users, accounts, devices and so on |
+//! | storage | charges, discharges and draws beside what they hang together with | their rules; the identity of each device |
+//! | registrations | rows and their events, by id | the same of users, accounts, devices, storage records and so on |
 //! | runs | rows and the events of their orders | each run has one row that says what its event says |
 //!
 //! Invariant: it shares no code with the rules or with what writes, so that it is a second statement of the truth; the
@@ -34,6 +35,7 @@ mod rows;
 mod rules;
 mod seal;
 mod snapshots;
+mod storage;
 mod world;
 
 pub use report::{FINDINGS_MAX, Finding, FindingKind, InvariantReport, Noun, Phase, Progress, Report, Severity};
@@ -73,10 +75,11 @@ pub fn run(
         let head = head::read(connection, &mut audit)?;
         let mut world = log::check(connection, &mut audit, &head)?;
         let snapshots = snapshots::check(connection, &mut audit)?;
-        intervals::check(connection, &mut audit, &head, &snapshots, options)?;
+        intervals::check(connection, &mut audit, &head, (&world, &snapshots), options)?;
         readings::check(connection, &mut audit, &head, &mut world)?;
         releases::check(connection, &mut audit)?;
         bundle::check(connection, &mut audit, &head, &mut world, &snapshots)?;
+        storage::check(connection, &mut audit, &head, &world, &snapshots)?;
         registrations::check(connection, &mut audit, &head, &world)?;
         order_runs::check(connection, &mut audit)?;
         Ok(audit.into_report())

@@ -10,6 +10,7 @@ use crate::log::Action;
 use crate::report::{Audit, FindingKind, Noun, at, shown};
 use crate::rows::Event;
 use crate::rules::{CREATE, kind, leads, may_follow, moves_from, needs_unexpired, status};
+use crate::storage::STORAGE;
 use crate::world::World;
 
 /// Tags of a bundle's fields.
@@ -28,6 +29,8 @@ pub(crate) mod tag {
     pub(crate) const ISSUED_AT: u8 = 12;
     pub(crate) const EXPIRES_AT: u8 = 13;
     pub(crate) const PARENT: u8 = 14;
+    /// Of a certificate issued on a discharge.
+    pub(crate) const DRAW: u8 = 15;
 }
 
 /// A split whose children are still to come.
@@ -94,7 +97,8 @@ impl Moves {
             return self.child(audit, world, action, event, after, parent);
         }
         self.interrupted(audit);
-        issue(audit, world, event, after)
+        let is_storage = action.is_some_and(|action| action.kind == kind::ISSUE_SDGC);
+        issue(audit, world, event, after, is_storage)
     }
 
     fn update(
@@ -182,7 +186,10 @@ fn judge(audit: &mut Audit<'_>, world: &World, action: &Action, event: &Event<'_
             format!("action {} is of kind {} and {what}", action.id, action.kind)
         });
     };
+    // what backs a charge is split off what was cancelled, and stays as it was
+    let is_allocation = action.kind == kind::CREATE_SCR && deed.moved.is_none();
     match deed.status {
+        Some((status::CANCELLED, status::CANCELLED)) if is_allocation => return,
         Some((from, to)) if from != to => {
             if !may_follow(from, to) {
                 find_state(audit, bundle, number, from, to);
@@ -244,11 +251,17 @@ fn judge_move(
 }
 
 /// A bundle as it is issued.
-fn issue(audit: &mut Audit<'_>, world: &World, event: &Event<'_>, after: &Fields<'_>) -> Result<(), Fault> {
+fn issue(
+    audit: &mut Audit<'_>,
+    world: &World,
+    event: &Event<'_>,
+    after: &Fields<'_>,
+    is_storage: bool,
+) -> Result<(), Fault> {
     let (id, now) = (event.entity_id, event.recorded_at);
     let field = |tag| after.integer(tag).map(Option::unwrap_or_default);
     let (account, issued_at) = (field(tag::ACCOUNT)?, field(tag::ISSUED_AT)?);
-    let wrong = wrong_origin(world, event, after)?.or_else(|| {
+    let wrong = wrong_origin(world, event, after, is_storage)?.or_else(|| {
         let device = world.devices.get(&after.integer(tag::DEVICE).ok()??)?;
         if device.account != account {
             return Some(format!("issued to account {account}; the device is of account {}", device.account));
@@ -275,7 +288,7 @@ fn adopt(audit: &mut Audit<'_>, world: &World, event: &Event<'_>, after: &Fields
     let (id, now) = (event.entity_id, event.recorded_at);
     let field = |tag| after.integer(tag).map(Option::unwrap_or_default);
     let (account, issued_at, found) = (field(tag::ACCOUNT)?, field(tag::ISSUED_AT)?, field(tag::STATUS)?);
-    let wrong = wrong_origin(world, event, after)?.or_else(|| {
+    let wrong = wrong_origin(world, event, after, false)?.or_else(|| {
         if !world.accounts.contains(&account) {
             return Some(format!("adopted into account {account}, which did not exist"));
         }
@@ -299,13 +312,24 @@ fn adopt(audit: &mut Audit<'_>, world: &World, event: &Event<'_>, after: &Fields
 }
 
 /// What is wrong with where and when a bundle's energy is said to come from, if anything.
-fn wrong_origin(world: &World, event: &Event<'_>, after: &Fields<'_>) -> Result<Option<String>, Fault> {
+fn wrong_origin(
+    world: &World,
+    event: &Event<'_>,
+    after: &Fields<'_>,
+    is_storage: bool,
+) -> Result<Option<String>, Fault> {
     let (id, now) = (event.entity_id, event.recorded_at);
     let field = |tag| after.integer(tag).map(Option::unwrap_or_default);
     let (device_id, start, end) = (field(tag::DEVICE)?, field(tag::START)?, field(tag::END)?);
     Ok(match world.devices.get(&device_id) {
         None => Some(format!("there was no device {device_id} when bundle {id} was issued on it")),
-        Some(device) if device.kind != 1 => Some(format!("device {device_id} is not a production device")),
+        Some(device) if is_storage && device.kind != STORAGE => Some(format!("device {device_id} is not storage")),
+        Some(device) if !is_storage && device.kind != 1 => {
+            Some(format!("device {device_id} is not a production device"))
+        }
+        Some(_) if is_storage != after.has(tag::DRAW) => {
+            Some(format!("bundle {id} was issued on a draw, or by an action on a discharge, and not both"))
+        }
         Some(device) if device.is_deleted => Some(format!("device {device_id} was deleted before")),
         Some(device) if !device.is_approved => Some(format!("device {device_id} was not approved at issue")),
         Some(device) if start < device.operational_date => {

@@ -29,6 +29,12 @@ pub enum Noun {
     Organisation,
     Attributes,
     RecurringOrder,
+    /// A charge of storage.
+    Scr,
+    /// A discharge.
+    Sdr,
+    /// What a discharge draws of a charge.
+    Draw,
     Event,
     Action,
     /// The one row that holds the ledger's end and the next ids.
@@ -52,6 +58,9 @@ impl Noun {
             7 => Self::Organisation,
             8 => Self::Attributes,
             9 => Self::RecurringOrder,
+            10 => Self::Scr,
+            11 => Self::Sdr,
+            12 => Self::Draw,
             _ => return None,
         })
     }
@@ -81,6 +90,11 @@ kinds! {
     SplitWrong = 1,
     /// A child differs from its parent in what a split does not touch.
     ChildDiffers = 1,
+    /// A discharge draws what it cannot: more than was charged or is needed, of another device or a later time, or the
+    /// certificates are not its part times the efficiency factor.
+    DrawWrong = 1,
+    /// What a device charged is not certified, lost, drawn or left; or more is certified than was drawn.
+    StorageDiffers = 1,
     /// A certificate id is in two bundles.
     CertificateTwice = 2,
     /// A bundle with no certificates.
@@ -101,6 +115,10 @@ kinds! {
     Shortfall = 3,
     /// What was withdrawn and held was issued again, or more was released than was withdrawn.
     HoldWrong = 3,
+    /// A storage record that its device or its reading does not carry.
+    RecordWrong = 3,
+    /// Certificates that cannot back the charge that they are allocated to.
+    AllocationWrong = 3,
     /// More is live than the device can make.
     AboveCapacity = 3,
     /// A state that does not follow from the one before.
@@ -250,6 +268,7 @@ pub enum Phase {
     Intervals,
     Readings,
     Bundles,
+    Storage,
     Registrations,
 }
 

@@ -16,6 +16,9 @@ pub(crate) mod entity {
     pub(crate) const ORGANISATION: i64 = 7;
     pub(crate) const ATTRIBUTES: i64 = 8;
     pub(crate) const RECURRING_ORDER: i64 = 9;
+    pub(crate) const SCR: i64 = 10;
+    pub(crate) const SDR: i64 = 11;
+    pub(crate) const DRAW: i64 = 12;
 }
 
 pub(crate) mod status {
@@ -68,6 +71,13 @@ pub(crate) mod kind {
     pub(crate) const CREATE_BUNDLE: i64 = 29;
     /// The issuer's correction of account or state.
     pub(crate) const UPDATE_MUTABLES: i64 = 30;
+    /// A charge of storage is recorded: it may split what backs it off what was cancelled.
+    pub(crate) const CREATE_SCR: i64 = 40;
+    pub(crate) const CREATE_SDR: i64 = 41;
+    pub(crate) const WITHDRAW_SCR: i64 = 42;
+    pub(crate) const WITHDRAW_SDR: i64 = 43;
+    /// Certificates are issued on a discharge.
+    pub(crate) const ISSUE_SDGC: i64 = 44;
     /// Rows of a demonstration registry are adopted, with their ids and in their states.
     pub(crate) const IMPORT_SEED: i64 = 34;
     pub(crate) const END_ORDER: i64 = 33;
@@ -140,7 +150,9 @@ fn issues(action: i64) -> bool {
 
 /// Whether an action of a kind makes events of this entity and type. `is_child` says that a bundle has a parent.
 pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> bool {
-    use entity::{ACCOUNT, ATTRIBUTES, BUNDLE, DEVICE, MEASUREMENT, METADATA, ORGANISATION, RECURRING_ORDER, USER};
+    use entity::{
+        ACCOUNT, ATTRIBUTES, BUNDLE, DEVICE, DRAW, MEASUREMENT, METADATA, ORGANISATION, RECURRING_ORDER, SCR, SDR, USER,
+    };
     if action == kind::IMPORT_SEED {
         return matches!(
             (what, event_type),
@@ -173,13 +185,17 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
             action,
             kind::END_ORDER | kind::PAUSE_ORDER | kind::RESUME_ORDER | kind::RUN_ORDER | kind::TRANSFER | kind::CANCEL
         ),
-        (ATTRIBUTES, CREATE) => issues(action),
-        (BUNDLE, CREATE) if !is_child => issues(action),
+        (SCR, CREATE) => action == kind::CREATE_SCR,
+        (SDR | DRAW, CREATE) => action == kind::CREATE_SDR,
+        (SCR, DELETE) => action == kind::WITHDRAW_SCR,
+        (SDR, DELETE) => action == kind::WITHDRAW_SDR,
+        (ATTRIBUTES, CREATE) => issues(action) || action == kind::CREATE_SDR,
+        (BUNDLE, CREATE) if !is_child => issues(action) || action == kind::ISSUE_SDGC,
         // whole bundles only
         (BUNDLE, UPDATE) if action == kind::EXPIRE => true,
         (BUNDLE, CREATE | UPDATE) => {
             (kind::TRANSFER..=kind::WITHDRAW).contains(&action)
-                || matches!(action, kind::UPDATE_MEASUREMENT | kind::UPDATE_MUTABLES)
+                || matches!(action, kind::UPDATE_MEASUREMENT | kind::UPDATE_MUTABLES | kind::CREATE_SCR)
         }
         _ => false,
     }
@@ -215,7 +231,8 @@ pub(crate) fn roles_for(action: i64) -> i64 {
         | kind::LOCK..=kind::WITHDRAW
         | kind::RELEASE_HOLD
         | kind::CREATE_BUNDLE
-        | kind::UPDATE_MUTABLES => ADMINISTRATOR | ISSUER,
+        | kind::UPDATE_MUTABLES
+        | kind::CREATE_SCR..=kind::ISSUE_SDGC => ADMINISTRATOR | ISSUER,
         kind::TRANSFER..=kind::RESERVE | 31..=33 | kind::PAUSE_ORDER | kind::RESUME_ORDER => TRADERS,
         _ => 0,
     }
@@ -265,7 +282,7 @@ mod tests {
     #[test]
     fn only_issues_and_imports_make_bundles_that_have_no_parent() {
         for action in 0..64 {
-            let makes_some = [kind::ISSUE, kind::CREATE_BUNDLE, kind::IMPORT_SEED].contains(&action);
+            let makes_some = [kind::ISSUE, kind::CREATE_BUNDLE, kind::IMPORT_SEED, kind::ISSUE_SDGC].contains(&action);
             assert_eq!(makes(action, entity::BUNDLE, CREATE, false), makes_some, "{action}");
             assert!(!makes(action, entity::ATTRIBUTES, UPDATE, false), "{action}");
         }

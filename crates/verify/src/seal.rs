@@ -126,6 +126,17 @@ pub(crate) fn root_hash(buffer: &mut Preimage, bundle: &BundleCore, attributes: 
     core(buffer, b"granary.bundle", bundle).fixed(attributes).hash()
 }
 
+/// Of a certificate as it was issued on a discharge.
+pub(crate) fn sdgc_hash(
+    buffer: &mut Preimage,
+    bundle: &BundleCore,
+    attributes: &Hash,
+    storage: &Hash,
+    draw: i64,
+) -> Hash {
+    core(buffer, b"granary.bundle.storage", bundle).fixed(attributes).fixed(storage).integer(draw).hash()
+}
+
 /// Of a child of a split.
 pub(crate) fn child_hash(buffer: &mut Preimage, bundle: &BundleCore, parent_id: i64, parent: &Hash) -> Hash {
     core(buffer, b"granary.bundle.child", bundle).integer(parent_id).fixed(parent).hash()

@@ -2,7 +2,7 @@
 
 use crate::idempotency;
 use crate::json::Fault;
-use crate::problem::{Faults, KINDS, Problem};
+use crate::problem::{Faults, Problem, all_kinds};
 use crate::scopes::{Needed, needed};
 use app::KEY_CHARS_MAX;
 use axum::http::{Method, StatusCode};
@@ -327,6 +327,6 @@ fn header(of: Type, about: &str) -> utoipa::openapi::Header {
 }
 
 fn kinds_of(status: StatusCode) -> String {
-    let slugs: Vec<&str> = KINDS.iter().filter(|kind| kind.status == status).map(|kind| kind.slug).collect();
+    let slugs: Vec<&str> = all_kinds().filter(|kind| kind.status == status).map(|kind| kind.slug).collect();
     format!("A problem of the kinds {}", slugs.join(", "))
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every page works with no internet; the content security policy refuses anything from elsewhere.
 
-use crate::problem::{Error, KINDS, Kind};
+use crate::problem::{Error, Kind, all_kinds};
 use crate::{App, openapi};
 use axum::Router;
 use axum::extract::{Path, Request};
@@ -70,7 +70,7 @@ async fn redoc_script(_: Request) -> impl IntoResponse {
 }
 
 async fn problem(Path(slug): Path<String>) -> Result<Response, Error> {
-    let kind = KINDS.iter().find(|kind| kind.slug == slug).ok_or(Error::NoSuchPage)?;
+    let kind = all_kinds().find(|kind| kind.slug == slug).ok_or(Error::NoSuchPage)?;
     let body = format!("{}<p><a href=\"/problems\">All problems</a></p>", entry(kind, "h1"));
     Ok(page(document(kind.title, &body), TEXT_POLICY))
 }
@@ -78,7 +78,7 @@ async fn problem(Path(slug): Path<String>) -> Result<Response, Error> {
 fn list_of_problems() -> String {
     let mut body =
         "<h1>Problems</h1><p>What a request may be answered with in place of what it asked for.</p>".to_owned();
-    for kind in KINDS {
+    for kind in all_kinds() {
         body.push_str(&entry(kind, "h2"));
     }
     document("Problems", &body)

@@ -24,14 +24,16 @@ pub(crate) struct Kind {
 }
 
 macro_rules! kinds {
-    ($($name:ident = $slug:literal $status:ident $title:literal $about:literal;)+) => {
+    ($all:ident $($name:ident = $slug:literal $status:ident $title:literal $about:literal;)+) => {
         $(const $name: Kind = Kind { slug: $slug, status: StatusCode::$status, title: $title, about: $about };)+
-        /// Every kind of problem, for the pages.
-        pub(crate) const KINDS: &[Kind] = &[$($name),+];
+        /// All of these.
+        pub(super) const $all: &[Kind] = &[$($name),+];
     };
 }
 
-kinds! {
+mod storage;
+
+kinds! { OWN_KINDS
     NO_TOKEN = "no_token" UNAUTHORIZED "Sign in first"
         "The request carries no bearer token, or one that is unknown, expired or revoked. POST /auth/login gives a new one.";
     WRONG_CREDENTIALS = "wrong_credentials" UNAUTHORIZED "Wrong name or password"
@@ -158,6 +160,11 @@ kinds! {
         "A fault of the registry. The request id leads its operator to the cause.";
 }
 
+/// Every kind of problem, for the pages.
+pub(crate) fn all_kinds() -> impl Iterator<Item = &'static Kind> {
+    OWN_KINDS.iter().chain(storage::KINDS)
+}
+
 /// Why a request has no better answer.
 #[derive(Debug)]
 pub(crate) enum Error {
@@ -252,7 +259,7 @@ impl Problem {
 
     /// Of a refusal that was kept: what was answered then. `None` for a reason that this version does not know.
     pub(crate) fn of_reason(reason: &str, detail: String, members: Map<String, Value>) -> Option<Self> {
-        let kind = KINDS.iter().find(|kind| kind.slug == reason)?;
+        let kind = all_kinds().find(|kind| kind.slug == reason)?;
         Some(Self::new(kind, Some(detail), wire_names(members)))
     }
 
@@ -454,6 +461,7 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::ReadingRefused { .. } => &READING_REFUSED,
         Refusal::AlreadyIssued { .. } => &ALREADY_ISSUED,
         Refusal::NothingHeld { .. } => &NOTHING_HELD,
+        Refusal::Storage(refusal) => storage::of_refusal(refusal),
         Refusal::JobMoved => &JOB_MOVED,
     }
 }
@@ -554,9 +562,9 @@ mod tests {
 
     #[test]
     fn slugs_are_unique() {
-        let mut slugs: Vec<&str> = KINDS.iter().map(|kind| kind.slug).collect();
+        let mut slugs: Vec<&str> = all_kinds().map(|kind| kind.slug).collect();
         slugs.sort_unstable();
         slugs.dedup();
-        assert_eq!(slugs.len(), KINDS.len());
+        assert_eq!(slugs.len(), all_kinds().count());
     }
 }

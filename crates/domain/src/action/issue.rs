@@ -132,6 +132,7 @@ impl<'s> Press<'s> {
             parent_id: None,
             status: if expires_at <= self.now { BundleStatus::Expired } else { BundleStatus::Active },
             cancellation: None,
+            draw_id: None,
             hash: [0; 32],
         };
         bundle.hash = seal::bundle_hash(&bundle, &run.attributes.1);
@@ -168,7 +169,7 @@ impl<'s> Press<'s> {
 }
 
 /// What certificates say of a device as it is now; without its id and hash.
-fn snapshot(device: &Device, metadata_id: MetadataId) -> CertificateAttributes {
+pub(super) fn snapshot(device: &Device, metadata_id: MetadataId) -> CertificateAttributes {
     CertificateAttributes {
         id: AttributesId(0),
         device_id: device.id,

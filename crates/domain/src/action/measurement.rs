@@ -3,8 +3,8 @@
 //! | action | refusals, in order |
 //! | --- | --- |
 //! | all | forbidden; no reason, of a release; measurement missing, also where it is not the actor's; device missing |
-//! | correct | deleted, as missing; superseded; forbidden, as it depends on whether certificates were issued on the interval; what never changes; too large; negative; estimated, where certificates were issued |
-//! | delete | forbidden, to producers once certificates were issued on the device; superseded; already issued |
+//! | correct | deleted, as missing; superseded; forbidden, as it depends on whether certificates were issued on the interval; what never changes; too large; negative; estimated, where certificates were issued; a storage record stands on it |
+//! | delete | forbidden, to producers once certificates were issued on the device; superseded; already issued; a storage record stands on it |
 //! | release | deleted, as missing; superseded; nothing held |
 //!
 //! A correction takes the place of the version that it corrects. Upward, the difference becomes issuable. Downward, what is
@@ -66,6 +66,7 @@ pub(super) fn update(state: &State, actor: Actor, update: &MeasurementUpdate, no
     if reading == was {
         return Ok((Vec::new(), Outcome::Measurement(known.id)));
     }
+    check_unrecorded(state, &was)?;
     let submits = !is_issued || state.permits(actor, Capability::SubmitReadings);
     let source = if submits { ReadingSource::Submitted } else { ReadingSource::Issuer };
     let id = state.next.measurement;
@@ -98,6 +99,7 @@ pub(super) fn delete(state: &State, actor: Actor, id: MeasurementId) -> Decision
     if has_bundles(state, &known.reading) {
         return Err(Refusal::AlreadyIssued { reading_wh: known.reading.energy_wh });
     }
+    check_unrecorded(state, &known.reading)?;
     Ok((vec![Change::ReadingDeleted(id)], Outcome::Measurement(id)))
 }
 
@@ -154,6 +156,14 @@ fn check_current(measurement: &Measurement) -> Result<(), Refusal> {
 fn has_bundles(state: &State, reading: &Reading) -> bool {
     let current = state.readings.get(&(reading.device_id, reading.interval.start()));
     current.is_some_and(|current| current.has_bundles)
+}
+
+/// What stands on a reading is withdrawn before it changes.
+fn check_unrecorded(state: &State, reading: &Reading) -> Result<(), Refusal> {
+    if state.storage.is_recorded(reading.device_id, reading.interval.start()) {
+        return Err(ReadingRefusal::Recorded { recorded_wh: reading.energy_wh }.into());
+    }
+    Ok(())
 }
 
 /// Who submits readings, and producers as long as nothing was issued on their device.

@@ -1,7 +1,7 @@
 //! Readings come in. Each row is decided by itself: what is refused is reported with its reason, the rest is accepted.
 //!
 //! Refusals of a row, in order: device missing, not the producer's any more, interval length, future, before operation,
-//! too large, negative, gross/net differs, overlap, already issued. The same reading again is unchanged; a different one
+//! too large, negative, gross/net differs, overlap, already issued, a storage record stands on it. The same reading again is unchanged; a different one
 //! for an interval that was not issued supersedes it, and both stay readable.
 
 use super::{Outcome, Rules};
@@ -180,6 +180,9 @@ impl Chunk<'_> {
         }
         if has_bundles {
             return Err(ReadingRefusal::AlreadyIssued { issued_wh: known.reading.energy_wh });
+        }
+        if self.state.storage.is_recorded(id, start) {
+            return Err(ReadingRefusal::Recorded { recorded_wh: known.reading.energy_wh });
         }
         Ok(Verdict::Corrects(known.id))
     }

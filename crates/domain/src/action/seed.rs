@@ -460,6 +460,7 @@ impl<'s> Families<'s> {
                 parent_id: member.parent.and_then(|parent| family.members.get(parent)).map(|parent| parent.id),
                 status: *status,
                 cancellation: member.cancellation.clone(),
+                draw_id: None,
                 hash: [0; 32],
             };
             bundle.hash = match member.parent.and_then(|parent| hashes.get(parent)) {

@@ -16,6 +16,7 @@ mod recurring_order;
 mod register;
 mod seed;
 mod sequences;
+mod storage;
 mod user;
 
 use super::*;
@@ -185,6 +186,7 @@ fn bundle(id: i64, quantity: u64) -> Bundle {
         parent_id: None,
         status: BundleStatus::Active,
         cancellation: None,
+        draw_id: None,
         hash: [u8::try_from(id % 251).unwrap(); 32],
     }
 }

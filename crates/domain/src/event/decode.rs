@@ -5,12 +5,14 @@
 //! never guessed. Bytes that are no fields at all are an error: the log is damaged.
 
 use super::{
-    Entity, account_tag, attributes_tag, bundle_tag, device_tag, measurement_tag, metadata_tag, order_tag,
-    organisation_tag, user_tag,
+    Entity, account_tag, attributes_tag, bundle_tag, device_tag, draw_tag, measurement_tag, metadata_tag, order_tag,
+    organisation_tag, scr_tag, sdr_tag, user_tag,
 };
 use crate::recurring_order::{OrderKind, OrderState, PeriodUnit};
 use crate::seal::Hash;
-use crate::{BundleStatus, DeviceId, DeviceKind, EnergySource, GrossNet, Quality, Ratio, ReadingSource, Roles};
+use crate::{
+    AllocationMethod, BundleStatus, DeviceId, DeviceKind, EnergySource, GrossNet, Quality, Ratio, ReadingSource, Roles,
+};
 use jiff::Timestamp;
 
 /// One field of an event.
@@ -96,6 +98,7 @@ enum Written {
     OrderState,
     PeriodUnit,
     Share,
+    AllocationMethod,
 }
 
 impl Written {
@@ -123,6 +126,7 @@ impl Written {
             Self::OrderKind => FieldValue::Word(OrderKind::from_code(integer(bytes)?)?.name()),
             Self::OrderState => FieldValue::Word(OrderState::from_code(integer(bytes)?)?.name()),
             Self::PeriodUnit => FieldValue::Word(PeriodUnit::from_code(integer(bytes)?)?.name()),
+            Self::AllocationMethod => FieldValue::Word(AllocationMethod::from_code(integer(bytes)?)?.name()),
             Self::Share => FieldValue::Share(Ratio::from_quintillionths(u64::try_from(integer(bytes)?).ok()?)),
         })
     }
@@ -214,6 +218,7 @@ const BUNDLE: Names = &[
     (bundle_tag::ISSUED_AT, "issuance_datestamp", Written::Instant),
     (bundle_tag::EXPIRES_AT, "expiry_datestamp", Written::Instant),
     (bundle_tag::PARENT_ID, "parent_id", Written::Integer),
+    (bundle_tag::DRAW_ID, "storage_allocation_id", Written::Integer),
 ];
 
 const ORDER: Names = &[
@@ -240,6 +245,41 @@ const ORDER: Names = &[
     (order_tag::RUN_ENERGY, "total_quantity", Written::Integer),
 ];
 
+const SCR: Names = &[
+    (scr_tag::DEVICE_ID, "device_id", Written::Integer),
+    (scr_tag::START, "charging_start_datetime", Written::Instant),
+    (scr_tag::END, "charging_end_datetime", Written::Instant),
+    (scr_tag::ENERGY, "charging_energy", Written::Integer),
+    (scr_tag::BUNDLE_ID, "allocated_bundle_id", Written::Integer),
+    (scr_tag::BACKED, "allocated_energy", Written::Integer),
+    (scr_tag::MATCHING_METHOD, "scr_geographic_matching_method", Written::Hash),
+    (scr_tag::CREATED_AT, "created_at", Written::Instant),
+];
+
+const SDR: Names = &[
+    (sdr_tag::DEVICE_ID, "device_id", Written::Integer),
+    (sdr_tag::START, "discharging_start_datetime", Written::Instant),
+    (sdr_tag::END, "discharging_end_datetime", Written::Instant),
+    (sdr_tag::ENERGY, "discharge_energy", Written::Integer),
+    (sdr_tag::METHOD, "scr_allocation_methodology", Written::AllocationMethod),
+    (sdr_tag::EFFICIENCY_START, "efficiency_factor_interval_start", Written::Instant),
+    (sdr_tag::EFFICIENCY_END, "efficiency_factor_interval_end", Written::Instant),
+    (sdr_tag::INPUT, "efficiency_energy_in", Written::Integer),
+    (sdr_tag::OUTPUT, "efficiency_energy_out", Written::Integer),
+    (sdr_tag::CHARGE_BEFORE, "state_of_charge_start", Written::Integer),
+    (sdr_tag::CHARGE_AFTER, "state_of_charge_end", Written::Integer),
+    (sdr_tag::CREATED_AT, "created_at", Written::Instant),
+];
+
+const DRAW: Names = &[
+    (draw_tag::SDR_ID, "sdr_allocation_id", Written::Integer),
+    (draw_tag::SCR_ID, "scr_allocation_id", Written::Integer),
+    (draw_tag::BACKED, "backed_energy", Written::Integer),
+    (draw_tag::UNBACKED, "unbacked_energy", Written::Integer),
+    (draw_tag::CERTIFICATES, "certificate_energy", Written::Integer),
+    (draw_tag::ATTRIBUTES_ID, "attributes_id", Written::Integer),
+];
+
 fn names(entity: Entity) -> Names {
     match entity {
         Entity::User => USER,
@@ -251,6 +291,9 @@ fn names(entity: Entity) -> Names {
         Entity::Organisation => ORGANISATION,
         Entity::Attributes => ATTRIBUTES,
         Entity::RecurringOrder => ORDER,
+        Entity::Scr => SCR,
+        Entity::Sdr => SDR,
+        Entity::Draw => DRAW,
     }
 }
 
@@ -350,7 +393,7 @@ mod tests {
 
     #[test]
     fn every_tag_has_a_name_and_every_name_a_tag() {
-        let lists: [(&str, Names); 9] = [
+        let lists: [(&str, Names); 12] = [
             ("user_tag", USER),
             ("account_tag", ACCOUNT),
             ("organisation_tag", ORGANISATION),
@@ -360,8 +403,11 @@ mod tests {
             ("measurement_tag", MEASUREMENT),
             ("bundle_tag", BUNDLE),
             ("order_tag", ORDER),
+            ("scr_tag", SCR),
+            ("sdr_tag", SDR),
+            ("draw_tag", DRAW),
         ];
-        let source = include_str!("../event.rs");
+        let source = concat!(include_str!("../event.rs"), include_str!("storage.rs"));
         let mut modules = 0;
         for (module, body) in source.split("pub mod ").filter_map(|part| part.split_once("_tag {")) {
             let module = format!("{module}_tag");

@@ -96,6 +96,11 @@ impl State {
             | Change::OrderEnded { .. }
             | Change::OrderChanged { .. }
             | Change::OrderRan { .. }
+            | Change::ScrCreated(_)
+            | Change::ScrWithdrawn(_)
+            | Change::SdrCreated(_)
+            | Change::SdrWithdrawn(_)
+            | Change::Drawn(_)
             | Change::Adopted(_) => unreachable!("applied by its own function"),
         }
     }

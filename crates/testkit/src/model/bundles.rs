@@ -31,6 +31,10 @@ impl Model {
         if matches!(action.deed, Deed::Claim) {
             self.may_claim(actor, action, &held)?;
         }
+        let is_withdrawal = matches!(action.deed, Deed::Withdraw { .. });
+        if is_withdrawal && held.iter().any(|bundle| self.is_allocated(bundle.id)) {
+            return Err("bundle_allocated");
+        }
         let parts = portions(&held, action.portion)?;
         let (mut result, mut total) = (Vec::new(), 0);
         for (bundle, part) in held.iter().zip(parts).filter(|(_, part)| *part > 0) {

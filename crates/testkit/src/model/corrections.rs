@@ -40,6 +40,9 @@ impl Model {
         if is == was {
             return Ok(Decided { told: Verdict::Measurement(update.measurement), has_changed: false });
         }
+        if self.is_recorded(was.device_id, start) {
+            return Err("reading_refused");
+        }
         let id = self.keep(&is);
         self.versions[place_of(update.measurement)].superseded_by = Some(id);
         if is_issued && is.energy_wh < was.energy_wh {
@@ -63,6 +66,9 @@ impl Model {
         }
         if self.of_interval(reading.device_id, reading.interval.start()).next().is_some() {
             return Err("already_issued");
+        }
+        if self.is_recorded(reading.device_id, reading.interval.start()) {
+            return Err("reading_refused");
         }
         self.versions[place_of(id)].superseded_by = Some(id.0);
         Ok(Decided { told, has_changed: true })

@@ -1,6 +1,7 @@
 //! Random commands from a seed: mostly ones that can be carried out, some that nearly can, a few that make no sense.
 
 mod register;
+mod storage;
 
 use super::Model;
 use super::bundles::Held;
@@ -10,8 +11,8 @@ use domain::action::{
 };
 use domain::recurring_order::{OrderDeed, OrderTerms, PeriodUnit};
 use domain::{
-    AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, GrossNet, Interval, MeasurementId, MetadataId,
-    Quality, Ratio, Reading, ReadingSource, RecurringOrderId, Schedule, UserId, WattHours,
+    AccountId, Actor, BundleId, BundleStatus, Command, DeviceId, DeviceKind, GrossNet, Interval, MeasurementId,
+    MetadataId, Quality, Ratio, Reading, ReadingSource, RecurringOrderId, Schedule, UserId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -22,16 +23,25 @@ const HOURS_BACK: i64 = 30;
 /// What nobody and nothing has.
 const UNKNOWN: i64 = 99;
 
-pub struct Dice(StdRng);
+pub struct Dice {
+    random: StdRng,
+    /// Whether most commands are of storage and what it needs.
+    favours_storage: bool,
+}
 
 impl Dice {
     pub fn of_seed(seed: u64) -> Self {
-        Self(StdRng::seed_from_u64(seed))
+        Self { random: StdRng::seed_from_u64(seed), favours_storage: false }
+    }
+
+    /// Dice that are loaded: a market of batteries, in which little else happens.
+    pub fn of_storage(seed: u64) -> Self {
+        Self { favours_storage: true, ..Self::of_seed(seed) }
     }
 
     /// From 0 to below `most`.
     pub fn below(&mut self, most: i64) -> i64 {
-        self.0.random_range(0..most)
+        self.random.random_range(0..most)
     }
 
     /// True this many times in a hundred.
@@ -40,7 +50,7 @@ impl Dice {
     }
 
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        if from.is_empty() { None } else { from.get(self.0.random_range(0..from.len())) }
+        if from.is_empty() { None } else { from.get(self.random.random_range(0..from.len())) }
     }
 
     /// Who asks for what.
@@ -50,6 +60,12 @@ impl Dice {
         }
         if self.percent(6) {
             return self.order(model, now);
+        }
+        if self.favours_storage && self.percent(80) {
+            return self.of_batteries(model, now);
+        }
+        if self.percent(8) {
+            return self.storage(model, now);
         }
         match self.below(100) {
             0..=15 => self.submission(model, now),
@@ -150,14 +166,17 @@ impl Dice {
             _ => 3_600,
         };
         let end = start + SignedDuration::from_secs(seconds);
+        let device_id = self.device(model);
+        let kind = model.devices.get(&device_id).map(|device| device.description.kind);
+        let sign = if kind == Some(DeviceKind::Storage) && self.percent(60) { -1 } else { 1 };
         Reading {
-            device_id: self.device(model),
+            device_id,
             interval: Interval::new(start, end).expect("it has a length"),
             energy_wh: match self.below(40) {
                 0 => 0,
                 1 => -3,
                 2 => i64::MAX,
-                _ => 1 + self.below(ENERGY_MAX_WH),
+                _ => sign * (1 + self.below(ENERGY_MAX_WH)),
             },
             gross_net: if self.percent(97) { GrossNet::Net } else { GrossNet::Gross },
             quality: match self.below(10) {
@@ -334,8 +353,8 @@ impl Dice {
                 beneficiary: self.percent(50).then(|| "Ada's bakery".to_owned()),
                 beneficiary_account: self.percent(50).then(|| self.account(model)),
                 purpose: match self.below(6) {
-                    0 => Some("storage".to_owned()),
-                    1 => Some("disclosure".to_owned()),
+                    0..=2 => Some("storage".to_owned()),
+                    3 => Some("disclosure".to_owned()),
                     _ => None,
                 },
             },

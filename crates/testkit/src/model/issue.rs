@@ -108,7 +108,7 @@ impl Model {
         Ok(u64::try_from(open).expect("few watt-hours"))
     }
 
-    fn mint(&mut self, now: Timestamp, reading: &Reading, energy: u64) -> BundleId {
+    pub(super) fn mint(&mut self, now: Timestamp, reading: &Reading, energy: u64) -> BundleId {
         let bundle = self.next_bundle();
         let end = reading.interval.end().to_zoned_datetime(TimeZone::UTC);
         let expires_at = end.checked_add(EXPIRY_YEARS.years()).expect("the calendar goes on").timestamp();
@@ -118,6 +118,7 @@ impl Model {
             issued_at: now,
             expires_at,
             parent: None,
+            draw: None,
             divided: None,
         });
         let device = self.devices.get_mut(&reading.device_id).expect("it was looked at");
@@ -132,7 +133,7 @@ impl Model {
 }
 
 /// Capacity × duration × 1.1, in whole Wh.
-fn most_of(device: &ModelDevice, reading: &Reading) -> usize {
+pub(super) fn most_of(device: &ModelDevice, reading: &Reading) -> usize {
     let (start, end) = (reading.interval.start().as_microsecond(), reading.interval.end().as_microsecond());
     let micros = u128::try_from(end - start).expect("an interval is not empty");
     let most = u128::from(device.description.capacity_watts) * micros * 11 / (10 * MICROS_PER_HOUR);

@@ -73,6 +73,7 @@ impl Model {
             None => Ok(Row::New),
             Some((_, other)) if other == reading => Ok(Row::Unchanged),
             Some(_) if self.of_interval(reading.device_id, start).next().is_some() => Err("already_issued"),
+            Some(_) if self.is_recorded(reading.device_id, start) => Err("recorded"),
             Some((place, _)) => Ok(Row::Corrected(place)),
         }
     }

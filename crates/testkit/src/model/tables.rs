@@ -16,8 +16,32 @@ pub struct BundleRow {
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub parent: Option<i64>,
+    pub draw: Option<i64>,
     pub status: i64,
     pub beneficiary: (Option<String>, Option<i64>, Option<String>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargeRow {
+    pub id: i64,
+    pub device: i64,
+    pub interval: (Timestamp, Timestamp),
+    pub energy: i64,
+    pub bundle: Option<i64>,
+    pub backed: Option<i64>,
+    pub is_withdrawn: bool,
+    /// By standing discharges: of certificates, and of none.
+    pub drawn: (i64, i64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DischargeRow {
+    pub id: i64,
+    pub device: i64,
+    pub interval: (Timestamp, Timestamp),
+    pub energy: i64,
+    pub method: i64,
+    pub is_withdrawn: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +105,10 @@ pub struct Tables {
     pub orders: Vec<OrderRow>,
     /// By order and due time.
     pub runs: Vec<RunRow>,
+    pub charges: Vec<ChargeRow>,
+    pub discharges: Vec<DischargeRow>,
+    /// Id, discharge, charge; Wh of certificates and of none; certificates that come out.
+    pub draws: Vec<[i64; 6]>,
 }
 
 impl Tables {
@@ -91,7 +119,7 @@ impl Tables {
     fn read_rows(connection: &mut Connection) -> db::Result<Self> {
         let bundles = connection.query(
             "SELECT id, account_id, device_id, range_first, range_last, production_start, production_end, issued_at, \
-             expires_at, parent_id, status, beneficiary, beneficiary_account_id, purpose FROM bundle ORDER BY id",
+             expires_at, parent_id, status, beneficiary, beneficiary_account_id, purpose, draw_id FROM bundle ORDER BY id",
             &[],
             |row| {
                 Ok(BundleRow {
@@ -104,6 +132,7 @@ impl Tables {
                     issued_at: row.get(7)?,
                     expires_at: row.get(8)?,
                     parent: row.get(9)?,
+                    draw: row.get(14)?,
                     status: row.get(10)?,
                     beneficiary: (row.get(11)?, row.get(12)?, row.get(13)?),
                 })
@@ -174,7 +203,8 @@ impl Tables {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         let (orders, runs) = (Self::read_orders(connection)?, Self::read_runs(connection)?);
-        Ok(Self { bundles, readings, devices, whitelist, users, accounts, memberships, orders, runs })
+        let storage = read_storage(connection)?;
+        Ok(Self { bundles, readings, devices, whitelist, users, accounts, memberships, orders, runs, ..storage })
     }
 
     fn read_orders(connection: &mut Connection) -> db::Result<Vec<OrderRow>> {
@@ -222,7 +252,51 @@ impl Tables {
         assert_rows(&self.memberships, &expected.memberships, "account_user");
         assert_rows(&self.orders, &expected.orders, "recurring_order");
         assert_rows(&self.runs, &expected.runs, "order_run");
+        assert_rows(&self.charges, &expected.charges, "scr");
+        assert_rows(&self.discharges, &expected.discharges, "sdr");
+        assert_rows(&self.draws, &expected.draws, "storage_draw");
     }
+}
+
+/// The rows of storage, and no others.
+fn read_storage(connection: &mut Connection) -> db::Result<Tables> {
+    let charges = connection.query(
+        "SELECT id, device_id, start_at, end_at, energy_wh, bundle_id, backed_wh, is_withdrawn, drawn_backed_wh, \
+         drawn_unbacked_wh FROM scr ORDER BY id",
+        &[],
+        |row| {
+            Ok(ChargeRow {
+                id: row.get(0)?,
+                device: row.get(1)?,
+                interval: (row.get(2)?, row.get(3)?),
+                energy: row.get(4)?,
+                bundle: row.get(5)?,
+                backed: row.get(6)?,
+                is_withdrawn: row.get(7)?,
+                drawn: (row.get(8)?, row.get(9)?),
+            })
+        },
+    )?;
+    let discharges = connection.query(
+        "SELECT id, device_id, start_at, end_at, energy_wh, method, is_withdrawn FROM sdr ORDER BY id",
+        &[],
+        |row| {
+            Ok(DischargeRow {
+                id: row.get(0)?,
+                device: row.get(1)?,
+                interval: (row.get(2)?, row.get(3)?),
+                energy: row.get(4)?,
+                method: row.get(5)?,
+                is_withdrawn: row.get(6)?,
+            })
+        },
+    )?;
+    let draws = connection.query(
+        "SELECT id, sdr_id, scr_id, backed_wh, unbacked_wh, certificates FROM storage_draw ORDER BY id",
+        &[],
+        |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?]),
+    )?;
+    Ok(Tables { charges, discharges, draws, ..Tables::default() })
 }
 
 fn assert_rows<T: PartialEq + std::fmt::Debug>(found: &[T], expected: &[T], table: &str) {
@@ -256,6 +330,9 @@ impl Model {
             memberships,
             orders: self.order_rows(),
             runs: self.run_rows(),
+            charges: self.charge_rows(),
+            discharges: self.discharge_rows(),
+            draws: self.draw_rows(),
         }
     }
 
@@ -275,6 +352,47 @@ impl Model {
         let mut runs = self.runs.clone();
         runs.sort_by_key(|run| (run.order, run.due_at));
         runs
+    }
+
+    fn charge_rows(&self) -> Vec<ChargeRow> {
+        let row = |(id, charge): (i64, &super::storage::Charge)| {
+            let units = |wanted: &dyn Fn(&super::storage::Unit) -> bool| {
+                i64::try_from(charge.units.iter().filter(|unit| wanted(unit)).count()).expect("few watt-hours")
+            };
+            ChargeRow {
+                id,
+                device: charge.device.0,
+                interval: (charge.interval.start(), charge.interval.end()),
+                energy: units(&|_| true),
+                bundle: charge.bundle.map(|id| id.0),
+                backed: charge.bundle.map(|_| units(&|unit| unit.is_backed)),
+                is_withdrawn: charge.is_withdrawn,
+                drawn: (
+                    units(&|unit| unit.is_backed && unit.drawn_by.is_some()),
+                    units(&|unit| !unit.is_backed && unit.drawn_by.is_some()),
+                ),
+            }
+        };
+        (1..).zip(&self.storage.charges).map(row).collect()
+    }
+
+    fn discharge_rows(&self) -> Vec<DischargeRow> {
+        let row = |(id, discharge): (i64, &super::storage::Discharge)| DischargeRow {
+            id,
+            device: discharge.device.0,
+            interval: (discharge.interval.start(), discharge.interval.end()),
+            energy: kept(discharge.energy),
+            method: discharge.method.code(),
+            is_withdrawn: discharge.is_withdrawn,
+        };
+        (1..).zip(&self.storage.discharges).map(row).collect()
+    }
+
+    fn draw_rows(&self) -> Vec<[i64; 6]> {
+        let row = |(id, draw): (i64, &super::storage::ModelDraw)| {
+            [id, draw.sdr, draw.scr, kept(draw.backed), kept(draw.unbacked), kept(draw.certificates)]
+        };
+        (1..).zip(&self.storage.draws).map(row).collect()
     }
 
     fn user_rows(&self) -> Vec<UserRow> {
@@ -309,6 +427,7 @@ impl Model {
                     issued_at: birth.issued_at,
                     expires_at: birth.expires_at,
                     parent: birth.parent.map(|id| id.0),
+                    draw: birth.draw,
                     status: held.certificate.state.code(),
                     beneficiary: of.map_or((None, None, None), |b| (Some(b.name), b.account.map(|id| id.0), b.purpose)),
                 }

@@ -4,7 +4,10 @@
 use app::{Answer, Error};
 use domain::action::BundleResult;
 use domain::recurring_order::OrderState;
-use domain::{BundleId, BundleStatus, CertificateRange, DeviceId, MeasurementId, Outcome, RecurringOrderId, WattHours};
+use domain::{
+    AllocationMethod, BundleId, BundleStatus, CertificateRange, DeviceId, DrawId, MeasurementId, Outcome,
+    RecurringOrderId, ScrId, SdrId, WattHours,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -39,6 +42,18 @@ pub enum Verdict {
     Order(RecurringOrderId, OrderState, Option<Timestamp>),
     /// What a run acted on, or why on nothing.
     Ran(Result<WattHours, String>),
+    Charged {
+        scr: ScrId,
+        bundle: Option<BundleId>,
+        is_withdrawn: bool,
+    },
+    Discharged {
+        sdr: SdrId,
+        method: AllocationMethod,
+        is_withdrawn: bool,
+        /// Of which charge: Wh of certificates, Wh of none, and certificates that come out.
+        draws: Vec<(DrawId, ScrId, WattHours, WattHours, WattHours)>,
+    },
     Bundles {
         result: Vec<BundleResult>,
         total: WattHours,
@@ -89,6 +104,20 @@ impl Verdict {
             },
             Outcome::Order(order) => Self::Order(order.id, order.state, order.next_due_at),
             Outcome::Expired(count) => Self::Expired(count),
+            Outcome::Scr(scr) => Self::Charged {
+                scr: scr.id,
+                bundle: scr.backing.map(|backing| backing.bundle_id),
+                is_withdrawn: scr.is_withdrawn,
+            },
+            Outcome::Sdr { sdr, draws } => Self::Discharged {
+                sdr: sdr.id,
+                method: sdr.method,
+                is_withdrawn: sdr.is_withdrawn,
+                draws: draws
+                    .iter()
+                    .map(|d| (d.id, d.scr_id, d.taken.backed, d.taken.unbacked, d.certificates))
+                    .collect(),
+            },
             Outcome::User(_)
             | Outcome::Organisation(_)
             | Outcome::Account(_)

@@ -232,9 +232,14 @@ fn nameless(events: &[EventView]) -> Nameless {
             Entity::Account => Some(Of::Account),
             Entity::Device => Some(Of::Device),
             Entity::Organisation => Some(Of::Organisation),
-            Entity::Measurement | Entity::Bundle | Entity::Metadata | Entity::Attributes | Entity::RecurringOrder => {
-                None
-            }
+            Entity::Measurement
+            | Entity::Bundle
+            | Entity::Metadata
+            | Entity::Attributes
+            | Entity::RecurringOrder
+            | Entity::Scr
+            | Entity::Sdr
+            | Entity::Draw => None,
         };
         let numbers = event.before.iter().chain(&event.after).flat_map(numbers_in);
         for (of, id) in numbers.chain(of.map(|of| (of, event.entity_id))) {
@@ -318,6 +323,9 @@ const fn entity_word(entity: Entity) -> &'static str {
         Entity::Organisation => "Organisation",
         Entity::Attributes => "Certificate attributes",
         Entity::RecurringOrder => "Recurring order",
+        Entity::Scr => "Storage charge record",
+        Entity::Sdr => "Storage discharge record",
+        Entity::Draw => "Storage allocation",
     }
 }
 
@@ -329,9 +337,13 @@ fn called(entity: Entity, id: i64, directory: &Directory) -> Called {
         Entity::User => directory.user(Some(id)),
         Entity::Organisation => directory.organisation(id),
         Entity::Bundle => Called { name: id.to_string(), number: None, to: Some(format!("/ui/certificate/{id}")) },
-        Entity::Measurement | Entity::Metadata | Entity::Attributes | Entity::RecurringOrder => {
-            Called { name: id.to_string(), number: None, to: None }
-        }
+        Entity::Measurement
+        | Entity::Metadata
+        | Entity::Attributes
+        | Entity::RecurringOrder
+        | Entity::Scr
+        | Entity::Sdr
+        | Entity::Draw => Called { name: id.to_string(), number: None, to: None },
     }
 }
 

@@ -6,7 +6,7 @@ use super::Row;
 use super::fold::Birth;
 use crate::report::{Audit, FindingKind, Noun, at, hex, shown};
 use crate::rules::status;
-use crate::seal::{Preimage, child_hash, root_hash};
+use crate::seal::{Preimage, child_hash, root_hash, sdgc_hash};
 use crate::snapshots::Snapshots;
 use crate::world::World;
 use std::collections::{BTreeMap, HashMap};
@@ -119,6 +119,9 @@ impl<'s> Family<'s> {
                 format!("bundle {id} needs a current reading of device {device} from {start} to {end}; {found}")
             });
         }
+        if let Some(draw) = row.draw {
+            return self.check_discharged(audit, row, draw);
+        }
         let snapshot = self.snapshots.get(&row.attributes);
         let Some(snapshot) = snapshot.filter(|snapshot| snapshot.device == core.device) else {
             return audit.find(FindingKind::AttributesChanged, Noun::Bundle, id, None, || {
@@ -126,6 +129,24 @@ impl<'s> Family<'s> {
             });
         };
         let expected = root_hash(&mut self.buffer, core, &snapshot.hash);
+        check_hash(audit, row, &expected);
+    }
+
+    /// A certificate issued on a discharge: it carries what was charged, and the storage device's own snapshot.
+    fn check_discharged(&mut self, audit: &mut Audit<'_>, row: &Row, draw: i64) {
+        let (core, id) = (&row.core, row.core.id);
+        let storage = row.storage_attributes.and_then(|id| self.snapshots.get(&id));
+        let storage = storage.filter(|snapshot| snapshot.device == core.device);
+        let (Some(snapshot), Some(storage)) = (self.snapshots.get(&row.attributes), storage) else {
+            return audit.find(FindingKind::AttributesChanged, Noun::Bundle, id, None, || {
+                let (charged, storage) = (row.attributes, shown(row.storage_attributes));
+                format!(
+                    "attributes {charged} of bundle {id}, or {storage} of storage device {}, do not exist",
+                    core.device
+                )
+            });
+        };
+        let expected = sdgc_hash(&mut self.buffer, core, &snapshot.hash, &storage.hash, draw);
         check_hash(audit, row, &expected);
     }
 
@@ -213,6 +234,7 @@ fn check_parent(audit: &mut Audit<'_>, row: &Row, parent: &Row) {
         ("production_end", child.end, own.end),
         ("issued_at", child.issued_at, own.issued_at),
         ("expires_at", child.expires_at, own.expires_at),
+        ("draw_id", row.draw.unwrap_or(0), parent.draw.unwrap_or(0)),
     ] {
         if found != expected {
             audit.find(FindingKind::ChildDiffers, Noun::Bundle, id, None, || {

@@ -34,13 +34,13 @@ struct Fold {
     beneficiary: Option<Text>,
     beneficiary_account: Option<i64>,
     purpose: Option<Text>,
-    /// By tag, from the device to the parent.
-    fixed: [Option<i64>; 9],
+    /// By tag, from the device to the draw.
+    fixed: [Option<i64>; 10],
     last_event: i64,
 }
 
 /// Tags that never change, with their columns.
-const FIXED: [(u8, &str); 9] = [
+const FIXED: [(u8, &str); 10] = [
     (tag::DEVICE, "device_id"),
     (tag::ATTRIBUTES, "attributes_id"),
     (tag::FIRST, "range_first"),
@@ -50,6 +50,7 @@ const FIXED: [(u8, &str); 9] = [
     (tag::ISSUED_AT, "issued_at"),
     (tag::EXPIRES_AT, "expires_at"),
     (tag::PARENT, "parent_id"),
+    (tag::DRAW, "draw_id"),
 ];
 /// Where `expires_at` stands in [`FIXED`].
 const EXPIRES_AT: usize = 7;
@@ -158,7 +159,7 @@ impl<'r> Folds<'r> {
 
 impl Fold {
     fn created(event: &Event<'_>, after: &Fields<'_>, is_adopted: bool) -> Result<Self, Fault> {
-        let mut fixed = [None; 9];
+        let mut fixed = [None; 10];
         for (value, (tag, _)) in fixed.iter_mut().zip(FIXED) {
             *value = after.integer(tag)?;
         }
@@ -263,6 +264,7 @@ impl Fold {
             Some(core.issued_at),
             Some(core.expires_at),
             row.parent,
+            row.draw,
         ];
         let mut find = |text: String| {
             audit.find(FindingKind::RowDiffers, Noun::Bundle, self.id, Some(self.last_event), || {

@@ -73,6 +73,18 @@ const RECURRING_ORDER: (&str, &str) = statements!(
      runs, device_id, energy_source, quantity, share, state, ordered_by, created_at, next_due_at, runs_done"
 );
 
+const SCR: (&str, &str) = statements!(
+    "scr",
+    "device_id, start_at, end_at, energy_wh, bundle_id, backed_wh, matching_method, created_at, is_withdrawn"
+);
+const SDR: (&str, &str) = statements!(
+    "sdr",
+    "device_id, start_at, end_at, energy_wh, method, efficiency_start, efficiency_end, input_wh, output_wh, \
+     charge_before_wh, charge_after_wh, created_at, is_withdrawn"
+);
+const DRAW: (&str, &str) =
+    statements!("storage_draw", "sdr_id, scr_id, backed_wh, unbacked_wh, certificates, attributes_id");
+
 pub(super) const ALL: &[Table] = &[
     Table {
         noun: Noun::User,
@@ -163,5 +175,45 @@ pub(super) const ALL: &[Table] = &[
         deletes: false,
         next_name: "next_recurring_order",
         next_of: |head| head.next_recurring_order,
+    },
+    Table {
+        noun: Noun::Scr,
+        entity: entity::SCR,
+        next: SCR.0,
+        rows: SCR.1,
+        columns: columns![
+            1 "device_id" Integer, 2 "start_at" Instant, 3 "end_at" Instant, 4 "energy_wh" Integer,
+            5 "bundle_id" Integer, 6 "backed_wh" Integer, 7 "matching_method" Text, 8 "created_at" Instant,
+        ],
+        deletes: true,
+        next_name: "next_scr",
+        next_of: |head| head.next_scr,
+    },
+    Table {
+        noun: Noun::Sdr,
+        entity: entity::SDR,
+        next: SDR.0,
+        rows: SDR.1,
+        columns: columns![
+            1 "device_id" Integer, 2 "start_at" Instant, 3 "end_at" Instant, 4 "energy_wh" Integer, 5 "method" Integer,
+            6 "efficiency_start" Instant, 7 "efficiency_end" Instant, 8 "input_wh" Integer, 9 "output_wh" Integer,
+            10 "charge_before_wh" Integer, 11 "charge_after_wh" Integer, 12 "created_at" Instant,
+        ],
+        deletes: true,
+        next_name: "next_sdr",
+        next_of: |head| head.next_sdr,
+    },
+    Table {
+        noun: Noun::Draw,
+        entity: entity::DRAW,
+        next: DRAW.0,
+        rows: DRAW.1,
+        columns: columns![
+            1 "sdr_id" Integer, 2 "scr_id" Integer, 3 "backed_wh" Integer, 4 "unbacked_wh" Integer,
+            5 "certificates" Integer, 6 "attributes_id" Integer,
+        ],
+        deletes: false,
+        next_name: "next_draw",
+        next_of: |head| head.next_draw,
     },
 ];

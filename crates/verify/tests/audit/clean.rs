@@ -93,7 +93,7 @@ fn progress_reaches_the_total_of_each_phase() {
             last.insert(format!("{:?}", progress.phase), progress);
         };
         verify::run(&mut ledger.connection, &Options::default(), each).unwrap();
-        assert_eq!(last.len(), 5);
+        assert_eq!(last.len(), 6);
         for progress in last.values() {
             assert_eq!(progress.done, progress.total, "{progress:?}");
         }

@@ -243,7 +243,7 @@ fn a_bundle_that_no_event_created() {
         ledger.sql(
             "INSERT INTO bundle SELECT 21, account_id, device_id, attributes_id, range_last + 901, range_last + 1000, \
              production_start, production_end, issued_at, expires_at, parent_id, status, beneficiary, \
-             beneficiary_account_id, purpose, hash FROM bundle WHERE id = 11",
+             beneficiary_account_id, purpose, hash, draw_id FROM bundle WHERE id = 11",
         );
         ledger.finds(Kind::RowWithoutEvent, Noun::Bundle, 21);
         ledger.finds(Kind::HashDiffers, Noun::Bundle, 21);

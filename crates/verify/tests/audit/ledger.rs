@@ -487,6 +487,7 @@ pub(crate) fn next_bundle(
         parent_id: None,
         status: BundleStatus::Active,
         cancellation: None,
+        draw_id: None,
         hash: [0; 32],
     };
     bundle.hash = seal::bundle_hash(&bundle, &hash);

@@ -13,3 +13,4 @@ mod order_runs;
 mod orders;
 mod seed;
 mod statements;
+mod storage;

@@ -38,6 +38,9 @@ enum EntityWord {
     Organisation,
     CertificateAttributes,
     RecurringOrder,
+    StorageChargeRecord,
+    StorageDischargeRecord,
+    StorageAllocation,
 }
 
 /// What happened to it.

@@ -132,6 +132,7 @@ fn a_bundle_carries_what_its_reading_and_device_say() {
         parent_id: None,
         status: BundleStatus::Active,
         cancellation: None,
+        draw_id: None,
         hash: seal::bundle_hash(bundle, &attributes.hash),
     };
     assert_eq!(bundle, &expected);
