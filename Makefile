@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 # None of them is a file, though some have the name of a folder.
-.PHONY: help demo dev test check check.format check.text check.scripts check.notebook check.migrations check.doc check.openapi lint format openapi screenshots bench db.update db.revision db.reset db.seed db.test.migrations clean
+.PHONY: help demo dev test check check.format check.text check.scripts check.notebook check.migrations check.doc check.openapi lint format openapi screenshots bench db.update db.revision db.reset db.seed db.seed.elexon db.test.migrations clean
 
 # The commands of the project; `make help` lists them. What needs more than a line is in scripts/.
 # Variables of the command line (NAME=, FORCE=, FULL=, KEEP_PG=, NATIVE=) reach the commands through their environment.
@@ -70,6 +70,10 @@ db.reset: ## Drop the development database, after asking (FORCE=1 does not ask)
 
 db.seed: ## Fill the development database with made-up data
 	$(GRANARY) demo --no-serve
+
+db.seed.elexon: ## Make devices of five British wind farms in account ACCOUNT=1 and fetch four days of them
+	$(GRANARY) import elexon --from 2025-01-12 --to 2025-01-16 --register-into "$${ACCOUNT:-1}" \
+		--units E_MARK-1,T_ABRBO-1,T_RATS-1,E_BLARW-1,C__PSMAR001
 
 db.test.migrations: check.migrations ## Run all migrations on empty databases of both kinds
 	@scripts/test-migrations.sh

@@ -25,6 +25,9 @@ pub enum Error {
     /// The input cannot be read further; what was taken before stays, and the job says how far it got.
     #[error("{rows} rows were taken before the input could not be read further: {rule}; see job {job}")]
     Interrupted { job: JobId, rows: u64, rule: String },
+    /// A source of readings does not give them. What was taken of it before stays.
+    #[error("{0}")]
+    Source(String),
     #[error("the sign-in name or the password is wrong")]
     WrongCredentials,
     #[error("a valid token is needed")]

@@ -1,13 +1,14 @@
 //! Readings as people send them: CSV, a JSON array of records, or JSON columns. Read as a stream, row by row; a bad row is a
 //! fault of that row, and the rows around it stand.
 
-use domain::{DeviceId, GrossNet, Interval, Quality, Reading, energy::READING_WH_MAX};
-use jiff::{Timestamp, civil, tz::TimeZone};
+use domain::{DeviceId, GrossNet, Interval, Quality, Reading, energy::parse_wh};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, civil};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 /// The first second of the year 3000.
@@ -85,19 +86,43 @@ impl ZoneOfTimes {
     }
 }
 
+/// What a text says of an instant.
+enum Said {
+    At(Timestamp),
+    /// The local time exists twice: before and after the clocks went back.
+    Twice(Timestamp, Timestamp),
+}
+
 /// Reads an instant: RFC 3339 with `T` or a space; without an offset in `zone`, a bare date being its midnight.
 ///
 /// # Errors
 /// The rule it breaks. An hour that does not exist in `zone`, or exists twice, is refused.
 pub fn parse_instant(text: &str, zone: &ZoneOfTimes) -> Result<Timestamp, String> {
+    match said(text, zone)? {
+        Said::At(at) => Ok(at),
+        Said::Twice(..) => Err("exists twice in the stated time zone; it needs an offset".to_owned()),
+    }
+}
+
+fn said(text: &str, zone: &ZoneOfTimes) -> Result<Said, String> {
     let text = text.trim();
-    let parsed = if let Ok(at) = text.parse::<Timestamp>() {
-        at
-    } else {
-        let local: civil::DateTime = text.parse().map_err(|_| "must be a date and time".to_owned())?;
-        let ambiguous = zone.0.to_ambiguous_timestamp(local);
-        ambiguous.unambiguous().map_err(|_| "does not exist, or exists twice, in the stated time zone".to_owned())?
-    };
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return checked(at).map(Said::At);
+    }
+    let local: civil::DateTime = text.parse().map_err(|_| "must be a date and time".to_owned())?;
+    let ambiguous = zone.0.to_ambiguous_timestamp(local);
+    match ambiguous.offset() {
+        AmbiguousOffset::Gap { .. } => Err("does not exist in the stated time zone".to_owned()),
+        AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
+            let beyond = |_| "must lie between 1970 and 3000".to_owned();
+            let first = checked(ambiguous.earlier().map_err(beyond)?)?;
+            let second = checked(ambiguous.later().map_err(beyond)?)?;
+            Ok(if first == second { Said::At(first) } else { Said::Twice(first, second) })
+        }
+    }
+}
+
+fn checked(parsed: Timestamp) -> Result<Timestamp, String> {
     if !(0..YEAR_3000).contains(&parsed.as_second()) {
         return Err("must lie between 1970 and 3000".to_owned());
     }
@@ -105,6 +130,53 @@ pub fn parse_instant(text: &str, zone: &ZoneOfTimes) -> Result<Timestamp, String
         return Err("must have whole microseconds".to_owned());
     }
     Ok(parsed)
+}
+
+/// Tells apart the local times that exist twice, by the order of the rows of each device: a start is the first that is not
+/// before the end of the row before, an end the first that is after its start.
+struct Order<'z> {
+    zone: &'z ZoneOfTimes,
+    /// The end of the last row of each device; empty where no time exists twice.
+    ends: HashMap<i64, Timestamp>,
+}
+
+impl<'z> Order<'z> {
+    fn new(zone: &'z ZoneOfTimes) -> Self {
+        Self { zone, ends: HashMap::new() }
+    }
+
+    fn start(&self, text: &str, device: i64) -> Result<Timestamp, String> {
+        match said(text, self.zone)? {
+            Said::At(at) => Ok(at),
+            Said::Twice(first, second) => match self.ends.get(&device) {
+                Some(end) if *end <= first => Ok(first),
+                Some(end) if *end <= second => Ok(second),
+                Some(_) | None => {
+                    Err("exists twice in the stated time zone, and no row before tells which; it needs an offset"
+                        .to_owned())
+                }
+            },
+        }
+    }
+
+    fn end(&self, text: &str, start: Timestamp) -> Result<Timestamp, String> {
+        Ok(match said(text, self.zone)? {
+            Said::At(at) => at,
+            Said::Twice(first, second) => {
+                if first > start {
+                    first
+                } else {
+                    second
+                }
+            }
+        })
+    }
+
+    fn note(&mut self, device: i64, end: Timestamp) {
+        if self.zone.0.to_fixed_offset().is_err() {
+            self.ends.insert(device, end);
+        }
+    }
 }
 
 /// The fields of one row, as text.
@@ -127,7 +199,7 @@ const QUALITY: &str = "quality";
 /// Fields that an answer of the registry carries and that may come back; they say nothing new.
 const PASSED_OVER: [&str; 3] = ["id", "created_at", "is_deleted"];
 
-fn reading_of<'t>(fields: &Fields<'t>, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
+fn reading_of<'t>(fields: &Fields<'t>, order: &mut Order<'_>) -> Result<Reading, RowFault> {
     let mut known = (None, None);
     let present = |text: Option<&'t str>| text.map(str::trim).filter(|text| !text.is_empty());
     let fault = |field, rule: &str, known: (Option<i64>, Option<Timestamp>)| RowFault {
@@ -141,11 +213,12 @@ fn reading_of<'t>(fields: &Fields<'t>, zone: &ZoneOfTimes) -> Result<Reading, Ro
         .and_then(|text| whole(text).ok_or_else(|| fault(DEVICE_ID, "must be a whole number", known)))?;
     known.0 = Some(device);
     let required = |field, text| present(text).ok_or_else(|| fault(field, "is required", known));
-    let start = parse_instant(required(START, fields.start)?, zone).map_err(|rule| fault(START, &rule, known))?;
+    let start = order.start(required(START, fields.start)?, device).map_err(|rule| fault(START, &rule, known))?;
     known.1 = Some(start);
     let required = |field, text| present(text).ok_or_else(|| fault(field, "is required", known));
-    let end = parse_instant(required(END, fields.end)?, zone).map_err(|rule| fault(END, &rule, known))?;
+    let end = order.end(required(END, fields.end)?, start).map_err(|rule| fault(END, &rule, known))?;
     let interval = Interval::new(start, end).ok_or_else(|| fault(END, "must be after the start", known))?;
+    order.note(device, end);
     let energy_wh = parse_energy(required(USAGE, fields.usage)?).map_err(|rule| fault(USAGE, rule, known))?;
     let gross_net = required(GROSS_NET, fields.gross_net)?.to_ascii_uppercase();
     let gross_net = GrossNet::parse(&gross_net).ok_or_else(|| fault(GROSS_NET, "must be GROSS or NET", known))?;
@@ -170,58 +243,38 @@ fn whole(text: &str) -> Option<i64> {
 /// # Errors
 /// The rule that the text breaks.
 pub fn parse_energy(text: &str) -> Result<i64, &'static str> {
-    const NOT_A_NUMBER: &str = "must be a decimal number";
-    const TOO_LARGE: &str = "must lie within ±9,000,000,000,000,000 Wh";
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| NOT_A_NUMBER)?),
-        None => (digits, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let has_digits = !whole.is_empty() || !fraction.is_empty();
-    if !has_digits || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
-        return Err(NOT_A_NUMBER);
-    }
-    if !(-400..=400).contains(&exponent) || whole.len() + fraction.len() > 400 {
-        return Err(TOO_LARGE);
-    }
-    // The digits before the point, once it has been moved by the exponent.
-    let places = i64::try_from(whole.len()).unwrap_or(0) + i64::from(exponent);
-    let mut value: u64 = 0;
-    for place in 0..places {
-        let index = usize::try_from(place).unwrap_or(usize::MAX);
-        let digit = whole.bytes().chain(fraction.bytes()).nth(index).unwrap_or(b'0') - b'0';
-        value = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit))).ok_or(TOO_LARGE)?;
-        if value > READING_WH_MAX {
-            return Err(TOO_LARGE);
-        }
-    }
-    let value = i64::try_from(value).map_err(|_| TOO_LARGE)?;
-    Ok(sign * value)
+    parse_wh(text, 0)
 }
 
-/// Hands each row of `input` to `sink`, in order.
-///
-/// # Errors
-/// If the input as a whole cannot be read, or whatever `sink` gives.
-pub(crate) fn read_rows<E>(
-    input: impl Read,
-    format: Format,
-    zone: &ZoneOfTimes,
-    sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
-) -> Result<(), InputFault<E>> {
-    match format {
-        Format::Csv => read_csv(input, zone, sink),
-        Format::Json => read_json(input, zone, sink),
+/// Where readings come from, row by row: a file, or a service that is asked.
+pub(crate) trait Rows {
+    /// Hands each row to `sink`, in order.
+    ///
+    /// # Errors
+    /// If the source as a whole cannot be read further, or whatever `sink` gives.
+    fn each<E>(self, sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>) -> Result<(), InputFault<E>>;
+}
+
+/// Readings as a file or a body holds them.
+pub(crate) struct Written<'z, I> {
+    pub input: I,
+    pub format: Format,
+    pub zone: &'z ZoneOfTimes,
+}
+
+impl<I: Read> Rows for Written<'_, I> {
+    fn each<E>(self, sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>) -> Result<(), InputFault<E>> {
+        let mut order = Order::new(self.zone);
+        match self.format {
+            Format::Csv => read_csv(self.input, &mut order, sink),
+            Format::Json => read_json(self.input, &mut order, sink),
+        }
     }
 }
 
 fn read_csv<E>(
     input: impl Read,
-    zone: &ZoneOfTimes,
+    order: &mut Order<'_>,
     sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
 ) -> Result<(), InputFault<E>> {
     let bad = |rule: String| InputFault::Bad { field: "body".to_owned(), rule };
@@ -249,7 +302,7 @@ fn read_csv<E>(
             Ok(false) => return Ok(()),
             Err(error) => return Err(bad(format!("cannot be read further: {error}"))),
         }
-        let row = csv_row(&record, places, names.len(), zone);
+        let row = csv_row(&record, places, names.len(), order);
         sink(row).map_err(InputFault::Sink)?;
     }
 }
@@ -258,7 +311,7 @@ fn csv_row(
     record: &csv::ByteRecord,
     places: [Option<usize>; 6],
     columns: usize,
-    zone: &ZoneOfTimes,
+    order: &mut Order<'_>,
 ) -> Result<Reading, RowFault> {
     let whole_row = |rule: &str| RowFault { field: "row", rule: rule.to_owned(), device_id: None, start: None };
     if record.len() != columns {
@@ -272,7 +325,7 @@ fn csv_row(
     }
     let text = |place: Option<usize>| place.and_then(|p| record.get(p)).and_then(|b| std::str::from_utf8(b).ok());
     let [device_id, start, end, usage, gross_net, quality] = places.map(text);
-    reading_of(&Fields { device_id, start, end, usage, gross_net, quality }, zone)
+    reading_of(&Fields { device_id, start, end, usage, gross_net, quality }, order)
 }
 
 /// One record, its values as they are written.
@@ -299,7 +352,7 @@ struct JsonRow<'t> {
     _is_deleted: Option<&'t RawValue>,
 }
 
-fn json_row(text: &str, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
+fn json_row(text: &str, order: &mut Order<'_>) -> Result<Reading, RowFault> {
     let whole_row = |rule: String| RowFault { field: "row", rule, device_id: None, start: None };
     if text.len() > ROW_CHARS_MAX {
         return Err(whole_row("is longer than 4,096 characters".to_owned()));
@@ -315,11 +368,11 @@ fn json_row(text: &str, zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
             row.gross_net_indicator,
             row.quality,
         ],
-        zone,
+        order,
     )
 }
 
-fn json_fields(values: [Option<&RawValue>; 6], zone: &ZoneOfTimes) -> Result<Reading, RowFault> {
+fn json_fields(values: [Option<&RawValue>; 6], order: &mut Order<'_>) -> Result<Reading, RowFault> {
     let texts = values.map(|value| value.and_then(|raw| scalar(raw.get())));
     let text = |index: usize| texts[index].as_deref();
     let fields = Fields {
@@ -330,7 +383,7 @@ fn json_fields(values: [Option<&RawValue>; 6], zone: &ZoneOfTimes) -> Result<Rea
         gross_net: text(4),
         quality: text(5),
     };
-    reading_of(&fields, zone)
+    reading_of(&fields, order)
 }
 
 /// The text of a string, or a number as it is written; nothing for null, and the raw text for what is neither.
@@ -343,14 +396,14 @@ fn scalar(raw: &str) -> Option<String> {
 
 fn read_json<E>(
     input: impl Read,
-    zone: &ZoneOfTimes,
+    order: &mut Order<'_>,
     sink: &mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
 ) -> Result<(), InputFault<E>> {
     let mut failed = None;
     let left = Cell::new(ROW_BYTES_MAX);
     let input = std::io::BufReader::new(Gauge { input, left: &left });
     let mut deserializer = serde_json::Deserializer::from_reader(input);
-    let rows = Rows { zone, sink, failed: &mut failed, left: &left };
+    let rows = JsonRows { order, sink, failed: &mut failed, left: &left };
     let read = rows.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     match (failed, read) {
         (Some(error), _) => Err(InputFault::Sink(error)),
@@ -362,14 +415,14 @@ fn read_json<E>(
 }
 
 /// Takes an array of records one by one, or an object of columns.
-struct Rows<'s, E> {
-    zone: &'s ZoneOfTimes,
+struct JsonRows<'s, 'z, E> {
+    order: &'s mut Order<'z>,
     sink: &'s mut dyn FnMut(Result<Reading, RowFault>) -> Result<(), E>,
     failed: &'s mut Option<E>,
     left: &'s Cell<usize>,
 }
 
-impl<'de, E> DeserializeSeed<'de> for Rows<'_, E> {
+impl<'de, E> DeserializeSeed<'de> for JsonRows<'_, '_, E> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -377,7 +430,7 @@ impl<'de, E> DeserializeSeed<'de> for Rows<'_, E> {
     }
 }
 
-impl<E> Rows<'_, E> {
+impl<E> JsonRows<'_, '_, E> {
     fn give<F: serde::de::Error>(&mut self, row: Result<Reading, RowFault>) -> Result<(), F> {
         (self.sink)(row).map_err(|error| {
             *self.failed = Some(error);
@@ -386,7 +439,7 @@ impl<E> Rows<'_, E> {
     }
 }
 
-impl<'de, E> Visitor<'de> for Rows<'_, E> {
+impl<'de, E> Visitor<'de> for JsonRows<'_, '_, E> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -396,7 +449,7 @@ impl<'de, E> Visitor<'de> for Rows<'_, E> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Box<RawValue>>()? {
             self.left.set(ROW_BYTES_MAX);
-            let row = json_row(row.get(), self.zone);
+            let row = json_row(row.get(), self.order);
             self.give(row)?;
         }
         Ok(())
@@ -427,7 +480,7 @@ impl<'de, E> Visitor<'de> for Rows<'_, E> {
         }
         for row in 0..rows {
             let value = |field| found.get(field).and_then(|column| column.get(row)).map(AsRef::as_ref);
-            let row = json_fields([DEVICE_ID, START, END, USAGE, GROSS_NET, QUALITY].map(value), self.zone);
+            let row = json_fields([DEVICE_ID, START, END, USAGE, GROSS_NET, QUALITY].map(value), self.order);
             self.give(row)?;
         }
         Ok(())
@@ -473,8 +526,12 @@ mod tests {
     use super::*;
 
     fn rows(text: &str, format: Format) -> Result<Vec<Result<Reading, RowFault>>, String> {
+        rows_in(text, format, &ZoneOfTimes::default())
+    }
+
+    fn rows_in(text: &str, format: Format, zone: &ZoneOfTimes) -> Result<Vec<Result<Reading, RowFault>>, String> {
         let mut found = Vec::new();
-        let read = read_rows::<()>(text.as_bytes(), format, &ZoneOfTimes::default(), &mut |row| {
+        let read = Written { input: text.as_bytes(), format, zone }.each::<()>(&mut |row| {
             found.push(row);
             Ok(())
         });
@@ -588,5 +645,62 @@ mod tests {
         assert!(at("2026-10-25 01:30").is_err(), "exists twice");
         assert_eq!(at("2026-10-25T01:30:00+01:00"), Ok("2026-10-25T00:30:00Z".to_owned()));
         assert!(ZoneOfTimes::named("Europe/Atlantis").is_none());
+    }
+
+    /// Rows of device 1 from local starts and ends; each its interval, or the rule that it breaks.
+    fn london(intervals: &[(&str, &str)]) -> Vec<String> {
+        let lines = intervals.iter().map(|(start, end)| format!("1,{start},{end},5,NET\n"));
+        let text = format!("{HEADER}{}", lines.collect::<String>());
+        let zone = ZoneOfTimes::named("Europe/London").unwrap();
+        let told = |row: Result<Reading, RowFault>| match row {
+            Ok(reading) => format!("{} {}", reading.interval.start(), reading.interval.end()),
+            Err(fault) => format!("{} {}", fault.field, fault.rule),
+        };
+        rows_in(&text, Format::Csv, &zone).unwrap().into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn the_order_of_rows_tells_an_hour_that_exists_twice_apart() {
+        let day = "2026-10-25 ";
+        let half_hours = ["00:30", "01:00", "01:30", "01:00", "01:30", "02:00"].map(|time| format!("{day}{time}"));
+        let intervals: Vec<_> = half_hours.windows(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
+        assert_eq!(
+            london(&intervals),
+            [
+                "2026-10-24T23:30:00Z 2026-10-25T00:00:00Z",
+                "2026-10-25T00:00:00Z 2026-10-25T00:30:00Z",
+                "2026-10-25T00:30:00Z 2026-10-25T01:00:00Z",
+                "2026-10-25T01:00:00Z 2026-10-25T01:30:00Z",
+                "2026-10-25T01:30:00Z 2026-10-25T02:00:00Z",
+            ]
+        );
+        let hours = [
+            ("2026-10-25 00:00", "2026-10-25 01:00"),
+            ("2026-10-25 01:00", "2026-10-25 01:00"),
+            ("2026-10-25 01:00", "2026-10-25 02:00"),
+        ];
+        assert_eq!(
+            london(&hours),
+            [
+                "2026-10-24T23:00:00Z 2026-10-25T00:00:00Z",
+                "2026-10-25T00:00:00Z 2026-10-25T01:00:00Z",
+                "2026-10-25T01:00:00Z 2026-10-25T02:00:00Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_order_does_not_tell_and_what_does_not_exist_is_refused_with_its_row() {
+        let told = london(&[
+            ("2026-10-25 01:00", "2026-10-25 01:30"),
+            ("2026-10-25T01:00:00+01:00", "2026-10-25T01:30:00+01:00"),
+            ("2026-03-29 01:30", "2026-03-29 02:00"),
+            ("2026-03-29 00:30", "2026-03-29 02:00"),
+        ]);
+        assert!(told[0].contains("no row before tells which"), "{told:?}");
+        assert_eq!(told[1], "2026-10-25T00:00:00Z 2026-10-25T00:30:00Z");
+        assert_eq!(told[2], "interval_start_datetime does not exist in the stated time zone");
+        // The clocks go forward at 1: half an hour later it is 2.
+        assert_eq!(told[3], "2026-03-29T00:30:00Z 2026-03-29T01:00:00Z");
     }
 }

@@ -51,6 +51,25 @@ pub struct IssueRequest {
     pub device_ids: Vec<DeviceId>,
 }
 
+/// Where the readings are from that are issued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IssueSource {
+    /// Those that are there.
+    #[default]
+    Readings,
+    /// Fetched from Elexon first, as far as the devices have a BM unit as their meter.
+    Elexon,
+}
+
+/// What is kept of a request in its job.
+#[derive(Serialize, Deserialize)]
+struct KeptRequest {
+    #[serde(flatten)]
+    request: IssueRequest,
+    #[serde(default)]
+    source: IssueSource,
+}
+
 impl Registry {
     /// Starts an issue job on behalf of the caller. It goes on after this returns, and after a restart. Blocks.
     ///
@@ -58,13 +77,21 @@ impl Registry {
     /// [`Refusal::Forbidden`], [`Refusal::MetadataMissing`], [`Refusal::DeviceMissing`], [`Refusal::TooMany`];
     /// [`Error::Busy`] if too many jobs run.
     pub fn issue(&self, caller: &Caller, request: IssueRequest) -> Result<JobId, Error> {
+        self.issue_from(caller, request, IssueSource::Readings)
+    }
+
+    /// As [`issue`](Self::issue), after readings were fetched from `source`. The job fails if they cannot be.
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue).
+    pub fn issue_from(&self, caller: &Caller, request: IssueRequest, source: IssueSource) -> Result<JobId, Error> {
         let ticket = Ticket::take(caller.ticket.as_ref());
-        self.issue_as(Actor::User(caller.user_id), caller.may(Capability::Issue), request, ticket)
+        self.issue_as(Actor::User(caller.user_id), caller.may(Capability::Issue), request, source, ticket)
     }
 
     /// As [`issue`](Self::issue), for the operator at the console.
     pub fn issue_as_operator(&self, request: IssueRequest) -> Result<JobId, Error> {
-        self.issue_as(Actor::Operator, true, request, None)
+        self.issue_as(Actor::Operator, true, request, IssueSource::Readings, None)
     }
 
     fn issue_as(
@@ -72,6 +99,7 @@ impl Registry {
         actor: Actor,
         may: bool,
         request: IssueRequest,
+        source: IssueSource,
         ticket: Option<Arc<Ticket>>,
     ) -> Result<JobId, Error> {
         // Before anything that the job itself may have changed is looked at.
@@ -87,7 +115,7 @@ impl Registry {
         let new = NewJob {
             kind: JobKind::Issue,
             user_id: UserId(actor.code()),
-            request: serde_json::to_string(&request).map_err(|_| Error::Internal)?,
+            request: serde_json::to_string(&KeptRequest { request, source }).map_err(|_| Error::Internal)?,
             progress: Progress::default(),
             ticket,
         };
@@ -198,6 +226,10 @@ impl Registry {
             tracing::info!(job = job.id.0, "a job was left running");
             match job.kind {
                 JobKind::Issue => self.start_job(job.id),
+                // A source may make a pause of minutes.
+                JobKind::Readings if job.request.contains("elexon_slot") => {
+                    self.watch_submission(&job, SEED_GONE_AFTER);
+                }
                 JobKind::Readings => self.watch_submission(&job, GONE_AFTER),
                 JobKind::Seed => self.watch_submission(&job, SEED_GONE_AFTER),
             }
@@ -258,6 +290,9 @@ impl Registry {
             if job.state != JobState::Running {
                 return Ok(());
             }
+            if self.fetch_first(&job)? {
+                continue;
+            }
             let mut steps = IssueSteps::of(self, &job)?;
             let mut in_flight = VecDeque::new();
             while !self.is_closing() {
@@ -289,6 +324,34 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// Fetches what the job wants fetched, if that was not done; says whether the job has moved on.
+    fn fetch_first(&self, job: &Job) -> Result<bool, Error> {
+        let (kept, progress) = kept_of(job)?;
+        if kept.source == IssueSource::Readings || progress.is_fetched {
+            return Ok(false);
+        }
+        let mut metered = self.elexon_devices()?;
+        metered.retain(|(id, _)| kept.request.device_ids.binary_search(id).is_ok());
+        let fetched = self.fetch(&metered, kept.request.from, kept.request.to, &mut |_| ())?;
+        if let Some(fault) = fetched.fault {
+            return Err(if self.is_closing() { Error::Unavailable } else { Error::Source(fault) });
+        }
+        self.note_fetched(job.id, &fetched, true, JobState::Running)?;
+        Ok(true)
+    }
+}
+
+/// What a job was asked, and how far it is.
+fn kept_of(job: &Job) -> Result<(KeptRequest, Progress), Error> {
+    let unreadable = |error| {
+        tracing::error!(job = job.id.0, %error, "a job cannot be read");
+        Error::Internal
+    };
+    let kept = serde_json::from_str(&job.request).map_err(unreadable)?;
+    Ok((kept, serde_json::from_str(&job.progress).map_err(unreadable)?))
+}
+
 /// The steps of one job that are left.
 struct IssueSteps {
     job: JobId,
@@ -302,12 +365,7 @@ struct IssueSteps {
 
 impl IssueSteps {
     fn of(registry: &Registry, job: &Job) -> Result<Self, Error> {
-        let unreadable = |error| {
-            tracing::error!(job = job.id.0, %error, "a job cannot be read");
-            Error::Internal
-        };
-        let asked: IssueRequest = serde_json::from_str(&job.request).map_err(unreadable)?;
-        let progress: Progress = serde_json::from_str(&job.progress).map_err(unreadable)?;
+        let (KeptRequest { request: asked, .. }, progress) = kept_of(job)?;
         let devices: Vec<i64> = asked.device_ids.iter().map(|id| id.0).collect();
         let total = match progress.total {
             0 => registry.read_primary(|c| store::measurement::count(c, &devices, asked.from, asked.to, i64::MAX))?,

@@ -74,6 +74,9 @@ pub struct Progress {
     pub corrected: u64,
     pub unchanged: u64,
     pub cursor: Option<Cursor>,
+    /// Whether what was to be fetched first is there.
+    #[serde(default)]
+    pub is_fetched: bool,
     /// Why the job failed or was interrupted.
     pub error: Option<String>,
 }

@@ -11,16 +11,17 @@ pub use history::{INTERVAL_BUNDLES_MAX, IssuedBundle, ReadingHistory};
 pub use view::{MeasurementPage, MeasurementQuery, MeasurementView};
 
 use crate::idempotency::Ticket;
-use crate::import::{Format, InputFault, RowFault, ZoneOfTimes, read_rows};
+use crate::import::{Format, InputFault, RowFault, Rows, Written, ZoneOfTimes};
 use crate::job::{JobStep, NewJob, Progress};
 use crate::work::{Beside, Done, Pending};
 use crate::{Caller, Error, Registry};
-use domain::action::{ReadingsOutcome, SubmitReadings};
+use domain::action::{MeasurementUpdate, ReadingsOutcome, StatedPlace, SubmitReadings};
 use domain::{
-    Actor, Capability, Command, DeviceId, EventNumber, JobId, Outcome, Reading, ReadingSource, Refusal, Role, UserId,
+    Actor, Capability, Command, DeviceId, EventNumber, JobId, MeasurementId, Outcome, Reading, ReadingRefusal,
+    ReadingSource, Refusal, Role, UserId,
 };
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Read;
 use std::sync::Arc;
 use store::job::{JobKind, JobState};
@@ -29,6 +30,8 @@ use store::job::{JobKind, JobState};
 const CHUNK_ROWS: usize = 5_000;
 /// Chunks that were queued and not answered yet.
 const CHUNKS_IN_FLIGHT: usize = 3;
+/// Corrections that were queued and not answered yet.
+const CORRECTIONS_IN_FLIGHT: usize = 200;
 /// How many rows that were not accepted are listed; the rest is counted.
 pub const REJECTED_LISTED_MAX: usize = 10_000;
 
@@ -105,23 +108,9 @@ impl Registry {
         ticket: Option<Arc<Ticket>>,
         on_rows: &mut dyn FnMut(u64),
     ) -> Result<ReadingsReport, Error> {
-        let mut intake = Intake {
-            registry: self,
-            actor,
-            report: ReadingsReport::default(),
-            chunk: Chunk::default(),
-            in_flight: VecDeque::new(),
-            stated: BTreeMap::new(),
-            sent: 0,
-            ticket,
-        };
-        let read = read_rows::<Error>(input, format, zone, &mut |row| {
-            let full = intake.take(row)?;
-            if full {
-                on_rows(intake.report.rows);
-            }
-            Ok(())
-        });
+        let mut intake = Intake::new(self, actor);
+        intake.ticket = ticket;
+        let read = intake.take_all(Written { input, format, zone }, on_rows);
         match read {
             Ok(()) => intake.finish(),
             Err(InputFault::Bad { field, rule }) => Err(intake.give_up(field, rule)),
@@ -131,6 +120,32 @@ impl Registry {
                 Err(error)
             }
         }
+    }
+
+    /// Takes what the registry itself fetches, as the operator: a value that differs from an issued one corrects it. The
+    /// text says why the source could not be read further; what was taken before stands. `on_report` hears how far it is.
+    pub(crate) fn take_fetched(
+        &self,
+        rows: impl Rows,
+        source: ReadingSource,
+        on_report: &mut dyn FnMut(&ReadingsReport),
+    ) -> Result<(ReadingsReport, Option<String>), Error> {
+        let mut intake = Intake::new(self, Actor::Operator);
+        intake.source = source;
+        intake.is_fetched = true;
+        let read = rows.each::<Error>(&mut |row| {
+            if intake.take(row)? {
+                on_report(&intake.report);
+            }
+            Ok(())
+        });
+        let fault = match read {
+            Ok(()) => None,
+            Err(InputFault::Bad { rule, .. }) => Some(rule),
+            Err(InputFault::Missing(columns)) => unreachable!("what is fetched has no columns {columns:?}"),
+            Err(InputFault::Sink(error)) => return Err(error),
+        };
+        Ok((intake.finish()?, fault))
     }
 }
 
@@ -149,6 +164,9 @@ struct Sent {
 struct Intake<'r> {
     registry: &'r Registry,
     actor: Actor,
+    source: ReadingSource,
+    /// Whether the registry fetched the rows itself: they make no job of their own, and correct what was issued.
+    is_fetched: bool,
     report: ReadingsReport,
     chunk: Chunk,
     in_flight: VecDeque<Sent>,
@@ -161,7 +179,31 @@ struct Intake<'r> {
     ticket: Option<Arc<Ticket>>,
 }
 
-impl Intake<'_> {
+impl<'r> Intake<'r> {
+    fn new(registry: &'r Registry, actor: Actor) -> Self {
+        Self {
+            registry,
+            actor,
+            source: ReadingSource::Submitted,
+            is_fetched: false,
+            report: ReadingsReport::default(),
+            chunk: Chunk::default(),
+            in_flight: VecDeque::new(),
+            stated: BTreeMap::new(),
+            sent: 0,
+            ticket: None,
+        }
+    }
+
+    fn take_all(&mut self, rows: impl Rows, on_rows: &mut dyn FnMut(u64)) -> Result<(), InputFault<Error>> {
+        rows.each::<Error>(&mut |row| {
+            if self.take(row)? {
+                on_rows(self.report.rows);
+            }
+            Ok(())
+        })
+    }
+
     /// Takes a row; says whether a chunk was sent.
     fn take(&mut self, row: Result<Reading, RowFault>) -> Result<bool, Error> {
         self.report.rows += 1;
@@ -197,7 +239,7 @@ impl Intake<'_> {
     }
 
     fn send(&mut self, is_last: bool) -> Result<(), Error> {
-        if self.report.job.is_none() && !is_last {
+        if self.report.job.is_none() && !is_last && !self.is_fetched {
             self.report.job = Some(self.create_job()?);
         }
         while self.in_flight.len() >= CHUNKS_IN_FLIGHT {
@@ -215,7 +257,7 @@ impl Intake<'_> {
         let request = serde_json::json!({
             "rows": chunk.readings.len(), "first_row": chunk.rows.first(), "job": self.report.job,
         });
-        let submission = SubmitReadings { readings: chunk.readings.clone(), source: ReadingSource::Submitted };
+        let submission = SubmitReadings { readings: chunk.readings.clone(), source: self.source };
         let command = Command::SubmitReadings(submission);
         let ticket = self.ticket.take().filter(|_| self.report.job.is_none());
         let work = self.registry.act(self.actor, command, request.to_string(), step).with(ticket);
@@ -241,34 +283,87 @@ impl Intake<'_> {
         let answer = sent.pending.wait()?;
         self.report.event_number = Some(answer.event_number);
         match answer.outcome() {
-            Outcome::Readings(outcome) => self.note(&sent.chunk, &outcome),
+            Outcome::Readings(outcome) => {
+                let issued = self.note(&sent.chunk, &outcome);
+                self.correct(&issued)
+            }
             other => unreachable!("submitting readings gave {other:?}"),
         }
-        Ok(())
     }
 
-    fn note(&mut self, chunk: &Chunk, outcome: &ReadingsOutcome) {
+    /// Notes what became of a chunk; gives the rows that differ from issued ones and are to correct them.
+    fn note(&mut self, chunk: &Chunk, outcome: &ReadingsOutcome) -> Vec<(u64, Reading)> {
+        let mut issued = Vec::new();
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         self.report.accepted += count(outcome.accepted);
         self.report.corrected += count(outcome.corrected);
         self.report.unchanged += count(outcome.unchanged);
         let mut refused = outcome.refused.iter().peekable();
         for (place, (reading, row)) in chunk.readings.iter().zip(&chunk.rows).enumerate() {
-            let (start, end) = (reading.interval.start(), reading.interval.end());
             if let Some(refusal) = refused.next_if(|refusal| refusal.place == place) {
-                let reason = refusal.refusal.to_string();
-                let device_id = Some(reading.device_id.0);
-                self.reject(RejectedRow { row: *row, device_id, start: Some(start), reason });
+                if self.is_fetched && matches!(refusal.refusal, ReadingRefusal::AlreadyIssued { .. }) {
+                    issued.push((*row, *reading));
+                    continue;
+                }
+                self.refuse(*row, reading, refusal.refusal.to_string());
                 continue;
             }
-            let (first, last) = (&mut self.report.first, &mut self.report.last);
-            *first = Some(first.map_or(start, |known| known.min(start)));
-            *last = Some(last.map_or(end, |known| known.max(end)));
-            let stated = self.stated.entry(reading.device_id).or_default();
-            let earlier = stated.insert(start.as_microsecond(), reading.energy_wh).unwrap_or(0);
-            *self.report.usage.entry(reading.device_id).or_default() +=
-                i128::from(reading.energy_wh) - i128::from(earlier);
+            self.stands(reading);
         }
+        issued
+    }
+
+    fn stands(&mut self, reading: &Reading) {
+        let (start, end) = (reading.interval.start(), reading.interval.end());
+        let (first, last) = (&mut self.report.first, &mut self.report.last);
+        *first = Some(first.map_or(start, |known| known.min(start)));
+        *last = Some(last.map_or(end, |known| known.max(end)));
+        let stated = self.stated.entry(reading.device_id).or_default();
+        let earlier = stated.insert(start.as_microsecond(), reading.energy_wh).unwrap_or(0);
+        *self.report.usage.entry(reading.device_id).or_default() += i128::from(reading.energy_wh) - i128::from(earlier);
+    }
+
+    /// Corrects issued readings, each by an action of its own and by the rules of corrections.
+    fn correct(&mut self, issued: &[(u64, Reading)]) -> Result<(), Error> {
+        for rows in issued.chunks(CORRECTIONS_IN_FLIGHT) {
+            let readings: Vec<Reading> = rows.iter().map(|(_, reading)| *reading).collect();
+            let current = self.registry.read_primary(|c| store::measurement::current(c, &readings))?;
+            let known: HashMap<_, _> = current
+                .iter()
+                .map(|current| current.measurement)
+                .map(|known| ((known.reading.device_id, known.reading.interval), known.id))
+                .collect();
+            let mut pending = Vec::with_capacity(rows.len());
+            for (row, reading) in rows {
+                let Some(measurement) = known.get(&(reading.device_id, reading.interval)) else {
+                    self.refuse(*row, reading, "was deleted while it was to be corrected".to_owned());
+                    continue;
+                };
+                let update = correction_of(*measurement, reading, self.source);
+                let request = serde_json::json!({
+                    "measurement_id": measurement, "interval_usage": reading.energy_wh, "source": self.source.name(),
+                });
+                let work = self.registry.act(self.actor, Command::UpdateMeasurement(update), request.to_string(), None);
+                pending.push((*row, *reading, self.registry.queue_waiting(work)?));
+            }
+            for (row, reading, pending) in pending {
+                match pending.wait() {
+                    Ok(answer) => {
+                        self.report.event_number = Some(answer.event_number);
+                        self.report.corrected += 1;
+                        self.stands(&reading);
+                    }
+                    Err(Error::Refused(refusal)) => self.refuse(row, &reading, refusal.to_string()),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, row: u64, reading: &Reading, reason: String) {
+        let (device_id, start) = (Some(reading.device_id.0), Some(reading.interval.start()));
+        self.reject(RejectedRow { row, device_id, start, reason });
     }
 
     fn finish(mut self) -> Result<ReadingsReport, Error> {
@@ -302,6 +397,23 @@ impl Intake<'_> {
         if let Err(error) = heard {
             tracing::warn!(job = id.0, %error, "the end of a job could not be written");
         }
+    }
+}
+
+/// Makes the reading say what `reading` does; refused if that is another interval by now.
+fn correction_of(measurement: MeasurementId, reading: &Reading, source: ReadingSource) -> MeasurementUpdate {
+    let place = StatedPlace {
+        device_id: Some(reading.device_id),
+        start: Some(reading.interval.start()),
+        end: Some(reading.interval.end()),
+        gross_net: Some(reading.gross_net),
+    };
+    MeasurementUpdate {
+        measurement,
+        energy_wh: Some(reading.energy_wh),
+        quality: Some(reading.quality),
+        place,
+        source: Some(source),
     }
 }
 

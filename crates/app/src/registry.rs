@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     pub jobs: Mutex<Vec<JoinHandle<()>>>,
     /// Dropped to stop what is done by itself.
     pub timed_stop: Mutex<Option<std::sync::mpsc::Sender<()>>>,
+    pub elexon: source::elexon::Elexon,
     threads: Mutex<Threads>,
 }
 
@@ -121,6 +122,7 @@ impl Registry {
             checkpoint: crate::checkpoint::start(&url, restart_log, stopped),
             checkpoint_stop: Some(checkpoint_stop),
         };
+        let elexon = source::elexon::Elexon::new(settings.elexon.clone());
         let registry = Self(Arc::new(Inner {
             queue,
             is_closing: AtomicBool::new(false),
@@ -138,6 +140,7 @@ impl Registry {
             holding_walks: crate::holding::Walks::default(),
             jobs: Mutex::new(Vec::new()),
             timed_stop: Mutex::new(None),
+            elexon,
             threads: Mutex::new(threads),
         }));
         registry.resume_jobs();

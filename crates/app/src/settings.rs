@@ -14,4 +14,6 @@ pub struct Settings {
     pub token_lifetime: SignedDuration,
     /// The longest period of a certificate query, in days.
     pub query_period_days_max: u16,
+    /// Where British metered half-hours are asked for.
+    pub elexon: source::Settings,
 }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::idempotency::{KeepAnswer, Ticket};
-use crate::job::{JobStep, NewJob};
+use crate::job::{JobStep, NewJob, Progress};
 use crate::writer::BATCH_ROWS_MAX;
 use domain::seal::Hash;
 use domain::{ActionId, Actor, ApiKey, ApiKeyId, Command, EventNumber, JobId, Outcome, UserId};
@@ -54,6 +54,12 @@ pub(crate) enum Beside {
         password_hash: String,
     },
     CreateJob(NewJob),
+    /// How far a job is with fetching, and whether it goes on. It moves the job on.
+    NoteFetched {
+        id: JobId,
+        progress: Progress,
+        state: JobState,
+    },
     KeepAnswer(KeepAnswer),
     /// Nothing that was issued with a lifetime is left to be expired up to a time.
     MarkSwept(Mark),

@@ -39,6 +39,45 @@ impl std::fmt::Display for WattHours {
     }
 }
 
+/// Wh from a decimal number of 10^`power` Wh, rounded once, towards zero: 0 for `Wh`, 6 for `MWh`. Scientific notation, as
+/// programs print it, is read exactly.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn parse_wh(text: &str, power: i32) -> Result<i64, &'static str> {
+    const NOT_A_NUMBER: &str = "must be a decimal number";
+    const TOO_LARGE: &str = "must lie within ±9,000,000,000,000,000 Wh";
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| NOT_A_NUMBER)?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let has_digits = !whole.is_empty() || !fraction.is_empty();
+    if !has_digits || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return Err(NOT_A_NUMBER);
+    }
+    if !(-400..=400).contains(&exponent) || whole.len() + fraction.len() > 400 {
+        return Err(TOO_LARGE);
+    }
+    // The digits before the point, once it has been moved by the exponent.
+    let places = i64::try_from(whole.len()).unwrap_or(0) + i64::from(exponent) + i64::from(power);
+    let mut value: u64 = 0;
+    for place in 0..places {
+        let index = usize::try_from(place).unwrap_or(usize::MAX);
+        let digit = whole.bytes().chain(fraction.bytes()).nth(index).unwrap_or(b'0') - b'0';
+        value = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit))).ok_or(TOO_LARGE)?;
+        if value > READING_WH_MAX {
+            return Err(TOO_LARGE);
+        }
+    }
+    let value = i64::try_from(value).map_err(|_| TOO_LARGE)?;
+    Ok(sign * value)
+}
+
 /// An exact decimal, `numerator / 10^scale`, with at most 18 digits after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -202,6 +241,26 @@ mod tests {
         }
         assert_eq!(Ratio::parse("0.25").unwrap().quintillionths(), Some(250_000_000_000_000_000));
         assert_eq!(Ratio::parse("19").unwrap().quintillionths(), None);
+    }
+
+    #[test]
+    fn megawatt_hours_become_watt_hours_exactly() {
+        for (text, wh) in [
+            ("0.074", 74_000),
+            ("-15.069", -15_069_000),
+            ("116.109", 116_109_000),
+            ("0.0000009", 0),
+            ("1.2345678", 1_234_567),
+            ("-1.2345678", -1_234_567),
+            ("1e-3", 1_000),
+            ("25", 25_000_000),
+            ("0.1", 100_000),
+        ] {
+            assert_eq!(parse_wh(text, 6), Ok(wh), "{text}");
+        }
+        for text in ["", "-", "NaN", "1,5", "0x10", "9000000001"] {
+            assert!(parse_wh(text, 6).is_err(), "{text}");
+        }
     }
 
     #[test]

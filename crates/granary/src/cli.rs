@@ -124,7 +124,10 @@ pub(crate) struct Issue {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
     /// Submit meter readings
+    #[command(visible_alias = "csv")]
     Readings(ImportReadings),
+    /// Fetch British metered half-hours from Elexon Insights, for devices whose meter is a BM unit
+    Elexon(ImportElexon),
     /// Take over the database of a demonstration registry, into an empty registry
     Seed(ImportSeed),
 }
@@ -139,6 +142,23 @@ pub(crate) struct ImportReadings {
     /// How the file is written; told from its name without this, CSV if that does not say
     #[arg(long)]
     pub format: Option<ReadingsFormat>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportElexon {
+    /// Half-hours that start at or after this (RFC 3339; UTC without an offset)
+    #[arg(long)]
+    pub from: String,
+    /// Half-hours that start before this
+    #[arg(long)]
+    pub to: String,
+    /// BM units, such as T_ABRBO-1,E_MARK-1. All that are a device's meter without this
+    #[arg(long, value_delimiter = ',', value_name = "UNIT")]
+    pub units: Vec<String>,
+    /// Register the units that are no device's yet into this account, with their installed capacities (IGCPU); for
+    /// development, since names, places and dates are made up
+    #[arg(long, value_name = "ACCOUNT", requires = "units")]
+    pub register_into: Option<i64>,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! `granary import readings`: meter readings from a file or from standard input, as the operator.
 
+pub(crate) mod elexon;
 pub(crate) mod seed;
 
 use crate::cli::{self, ReadingsFormat};
@@ -76,7 +77,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-fn told(report: &ReadingsReport) -> String {
+pub(super) fn told(report: &ReadingsReport) -> String {
     let mut text = String::new();
     for rejected in &report.rejected {
         let device = rejected.device_id.map(|id| format!(", device {id}")).unwrap_or_default();

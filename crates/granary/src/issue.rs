@@ -41,7 +41,7 @@ pub(crate) fn run(settings: &Settings, arguments: &cli::Issue) -> Result<Verdict
     }
 }
 
-fn instant(argument: &'static str, text: &str) -> Result<Timestamp, Failure> {
+pub(crate) fn instant(argument: &'static str, text: &str) -> Result<Timestamp, Failure> {
     parse_instant(text, &ZoneOfTimes::default()).map_err(|rule| Failure::Argument { argument, rule })
 }
 

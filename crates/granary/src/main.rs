@@ -61,6 +61,9 @@ fn run(cli: Cli) -> Result<Verdict, Failure> {
         Command::Import(cli::Import::Readings(arguments)) => {
             import::readings(&quietly(of(settings::Defaults::Usual)?), &arguments)
         }
+        Command::Import(cli::Import::Elexon(arguments)) => {
+            import::elexon::run(&quietly(of(settings::Defaults::Usual)?), &arguments)
+        }
         Command::Import(cli::Import::Seed(arguments)) => {
             import::seed::run(&quietly(of(settings::Defaults::Usual)?), &arguments)
         }

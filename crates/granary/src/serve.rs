@@ -28,6 +28,12 @@ pub(crate) fn run(settings: &Settings) -> Result<Verdict, Failure> {
         registry.close();
         return Err(failure);
     }
+    if let Some(schedule) = settings.elexon_schedule
+        && let Err(error) = registry.fetch_regularly(schedule)
+    {
+        registry.close();
+        return Err(Failure::Io { what: "no thread for the schedule of Elexon".to_owned(), error });
+    }
     serve(&registry, listener, controls)
 }
 

@@ -8,7 +8,7 @@ mod nearest;
 mod parse;
 
 use crate::logging::{LEVELS, Level};
-use app::Url;
+use app::{ElexonSchedule, SourceSettings, Url, Wait};
 use clap::Args;
 use domain::Rules;
 use jiff::SignedDuration;
@@ -38,10 +38,14 @@ const CERTIFICATE_GRANULARITY_HOURS: Setting = open("CERTIFICATE_GRANULARITY_HOU
 const CAPACITY_MARGIN: Setting = open("CAPACITY_MARGIN", "1.1");
 const ACCESS_TOKEN_EXPIRE_MINUTES: Setting = open("ACCESS_TOKEN_EXPIRE_MINUTES", "60");
 const QUERY_PERIOD_DAYS_MAX: Setting = open("QUERY_PERIOD_DAYS_MAX", "30");
+const ELEXON_URL: Setting = open("ELEXON_URL", "https://data.elexon.co.uk/bmrs/api/v1");
+const ELEXON_CACHE: Setting = Setting { name: "ELEXON_CACHE", default: None, is_secret: false };
+const ELEXON_EVERY_HOURS: Setting = Setting { name: "ELEXON_EVERY_HOURS", default: None, is_secret: false };
+const ELEXON_DAYS: Setting = open("ELEXON_DAYS", "40");
 const LOG_LEVEL: Setting = Setting { name: "LOG_LEVEL", default: None, is_secret: false };
 const LOG_FORMAT: Setting = open("LOG_FORMAT", "text");
 
-const ALL: [&Setting; 12] = [
+const ALL: [&Setting; 16] = [
     &LISTEN,
     &DATABASE_URL,
     &DATABASE_READ_URL,
@@ -52,6 +56,10 @@ const ALL: [&Setting; 12] = [
     &CAPACITY_MARGIN,
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &QUERY_PERIOD_DAYS_MAX,
+    &ELEXON_URL,
+    &ELEXON_CACHE,
+    &ELEXON_EVERY_HOURS,
+    &ELEXON_DAYS,
     &LOG_LEVEL,
     &LOG_FORMAT,
 ];
@@ -217,6 +225,10 @@ pub(crate) struct Settings {
     pub rules: Rules,
     pub token_lifetime: SignedDuration,
     pub query_period_days_max: u16,
+    pub elexon_url: String,
+    pub elexon_cache: Option<PathBuf>,
+    /// `None`: only when asked.
+    pub elexon_schedule: Option<ElexonSchedule>,
     /// `None`: what suits the command.
     pub log_level: Option<Level>,
     pub log_format: LogFormat,
@@ -355,6 +367,8 @@ impl Settings {
             let rule = "must be a loopback address such as 127.0.0.1:8000: everybody knows the passwords of the demo";
             reader.complain(&LISTEN, rule);
         }
+        let every_hours = reader.optional(&ELEXON_EVERY_HOURS, |text| parse::whole(text, 1, parse::ELEXON_HOURS_MAX));
+        let days = reader.usual(&ELEXON_DAYS, |text| parse::whole(text, 1, parse::ELEXON_DAYS_MAX));
         Self {
             listen,
             database,
@@ -371,6 +385,9 @@ impl Settings {
             ),
             query_period_days_max: reader
                 .usual(&QUERY_PERIOD_DAYS_MAX, |text| parse::whole(text, 1, parse::QUERY_DAYS_MAX)),
+            elexon_url: reader.usual(&ELEXON_URL, parse::web_address),
+            elexon_cache: reader.optional(&ELEXON_CACHE, |text| Ok(PathBuf::from(text.trim()))),
+            elexon_schedule: every_hours.map(|every_hours| ElexonSchedule { every_hours, days }),
             log_level: reader
                 .optional(&LOG_LEVEL, |text| Level::parse(text).ok_or_else(|| format!("must be {LEVELS}"))),
             log_format: reader.usual(&LOG_FORMAT, parse::log_format),
@@ -385,6 +402,11 @@ impl Settings {
             rules: self.rules,
             token_lifetime: self.token_lifetime,
             query_period_days_max: self.query_period_days_max,
+            elexon: SourceSettings {
+                base: self.elexon_url.clone(),
+                cache: self.elexon_cache.clone(),
+                wait: Wait::real(),
+            },
         }
     }
 }

@@ -145,6 +145,15 @@ pub fn production_ids(connection: &mut Connection) -> Result<Vec<DeviceId>> {
     )
 }
 
+/// Devices that are not deleted and have a meter, with its name, in the order of their ids.
+pub fn metered(connection: &mut Connection) -> Result<Vec<(DeviceId, String)>> {
+    connection.query(
+        "SELECT d.id, d.meter_data_id FROM device d WHERE d.meter_data_id IS NOT NULL AND NOT d.is_deleted ORDER BY d.id",
+        &[],
+        |r| Ok((DeviceId(r.get(0)?), r.get(1)?)),
+    )
+}
+
 /// Which of these meters are a device's, deleted or not.
 pub fn taken_meters(connection: &mut Connection, meters: &[String]) -> Result<Vec<String>> {
     connection.query(

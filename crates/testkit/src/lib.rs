@@ -4,6 +4,7 @@
 //! test moves it. There are no mocks: a temporary SQLite file is the fake, and PostgreSQL is the real one.
 
 pub mod audit;
+pub mod elexon;
 pub mod held;
 pub mod http;
 pub mod model;

@@ -93,7 +93,22 @@ impl TestRegistry {
             },
             token_lifetime: SignedDuration::from_hours(1),
             query_period_days_max: 30,
+            // Nobody listens there: a test that asks has a server of its own.
+            elexon: source::Settings {
+                base: "http://127.0.0.1:9".to_owned(),
+                cache: None,
+                wait: source::Wait::noted(Arc::default()),
+            },
         }
+    }
+
+    /// An empty registry that asks this service, and makes no pauses.
+    pub fn asking(engine: Engine, elexon: source::Settings) -> Self {
+        let database = TestDatabase::migrated(engine, store::MIGRATIONS);
+        let time = TestClock::at(at("2026-03-01T12:00:00Z"));
+        let settings = Settings { elexon, ..Self::settings(&database) };
+        let registry = Registry::open(settings, time.clock()).expect("the test's database opens");
+        Self { registry, time, database }
     }
 
     /// Closes the registry and opens it again on the same database, as a restart does.
@@ -196,6 +211,17 @@ impl TestRegistry {
     pub fn device(&self, name: &str, account: AccountId) -> DeviceId {
         let new = NewDevice { account_id: account, description: device_description(name) };
         match self.made(Command::CreateDevice(new)) {
+            Outcome::Device(id) => id,
+            other => unreachable!("creating a device gave {other:?}"),
+        }
+    }
+
+    /// A wind farm of 100 MW whose meter is this BM unit.
+    pub fn unit(&self, unit: &str, account: AccountId) -> DeviceId {
+        let own = device_description(unit);
+        let description =
+            DeviceDescription { meter_data_id: Some(unit.to_owned()), capacity_watts: 100_000_000, ..own };
+        match self.made(Command::CreateDevice(NewDevice { account_id: account, description })) {
             Outcome::Device(id) => id,
             other => unreachable!("creating a device gave {other:?}"),
         }

@@ -17,11 +17,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["db", "domain"]),
     ("verify", &["db"]),
-    ("app", &["store", "domain"]),
+    ("source", &["domain"]),
+    ("app", &["store", "source", "domain"]),
     ("web", &["app", "domain"]),
     ("ui", &["web", "app", "domain"]),
     ("granary", &["ui", "web", "app", "db", "verify", "domain"]),
-    ("testkit", &["granary", "ui", "web", "app", "store", "db", "domain", "verify"]),
+    ("testkit", &["granary", "ui", "web", "app", "source", "store", "db", "domain", "verify"]),
 ];
 
 /// A group of libraries, the only crates that may depend on them directly, and why.

@@ -408,7 +408,7 @@ fn of_use(error: &app::Error) -> &'static Kind {
         app::Error::KeyReused => &KEY_REUSED,
         app::Error::KeyInFlight => &KEY_IN_FLIGHT,
         app::Error::Busy => &BUSY,
-        app::Error::Unavailable => &UNAVAILABLE,
+        app::Error::Unavailable | app::Error::Source(_) => &UNAVAILABLE,
         app::Error::OutcomeUnknown => &OUTCOME_UNKNOWN,
         app::Error::Internal => &INTERNAL,
     }

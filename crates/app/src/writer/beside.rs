@@ -14,7 +14,7 @@ pub(super) fn load_jobs(tx: &mut Connection, works: &[&Work]) -> store::Result<B
     let mut jobs = BTreeMap::new();
     let steps = acts(works).filter_map(|act| act.step.as_ref().map(|step| step.job));
     let ended = works.iter().filter_map(|work| match work {
-        Work::Beside(Beside::EndJob { id, .. }) => Some(*id),
+        Work::Beside(Beside::EndJob { id, .. } | Beside::NoteFetched { id, .. }) => Some(*id),
         Work::Act(_) | Work::Beside(_) => None,
     });
     for id in steps.chain(ended) {
@@ -67,6 +67,14 @@ pub(super) fn beside_ledger(
             store::job::insert(tx, &job)?;
             done = Done::Job(job.id);
             ledger.jobs.insert(job.id, job);
+        }
+        Beside::NoteFetched { id, progress, state } => {
+            if let Some(job) = ledger.jobs.get_mut(id).filter(|job| job.state == JobState::Running) {
+                job.progress = serde_json::to_string(progress).expect("progress has no maps with odd keys");
+                job.state = *state;
+                job.position += 1;
+                job.updated_at = ledger.now;
+            }
         }
         Beside::EndJob { id, state, error } => {
             if let Some(job) = ledger.jobs.get_mut(id).filter(|job| job.state == JobState::Running) {

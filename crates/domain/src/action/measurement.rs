@@ -29,6 +29,8 @@ pub struct MeasurementUpdate {
     pub energy_wh: Option<i64>,
     pub quality: Option<Quality>,
     pub place: StatedPlace,
+    /// From where, if not from the actor.
+    pub source: Option<ReadingSource>,
 }
 
 /// What never changes of a reading. If it is stated, it must be what is known.
@@ -68,7 +70,8 @@ pub(super) fn update(state: &State, actor: Actor, update: &MeasurementUpdate, no
     }
     check_unrecorded(state, &was)?;
     let submits = !is_issued || state.permits(actor, Capability::SubmitReadings);
-    let source = if submits { ReadingSource::Submitted } else { ReadingSource::Issuer };
+    let own = if submits { ReadingSource::Submitted } else { ReadingSource::Issuer };
+    let source = update.source.unwrap_or(own);
     let id = state.next.measurement;
     let mut changes = vec![
         Change::ReadingsAccepted { first: id, readings: vec![reading], source },

@@ -13,6 +13,11 @@ pub(super) const TOKEN_MINUTES_MAX: i64 = 43_200;
 /// The longest period that a certificate query may be allowed: ten years.
 pub(super) const QUERY_DAYS_MAX: u16 = 3_660;
 
+/// The longest pause between two scheduled fetches: four weeks.
+pub(super) const ELEXON_HOURS_MAX: u16 = 672;
+/// The furthest that a scheduled fetch looks back: beyond the last settlement run.
+pub(super) const ELEXON_DAYS_MAX: u16 = 900;
+
 const MICROS_PER_HOUR: u64 = 3_600_000_000;
 const MICROS_PER_MINUTE: u64 = 60_000_000;
 
@@ -24,6 +29,20 @@ pub(super) fn whole<T: Copy + FromStr + PartialOrd + Display>(text: &str, least:
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let rule = || "must be an address and a port, such as 127.0.0.1:8000 or [::1]:8000".to_owned();
     text.trim().parse().map_err(|_| rule())
+}
+
+/// Without the slashes at its end. Nothing in it may change what is asked of it.
+pub(super) fn web_address(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_plain = |rest: &str| {
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/[]".contains(&byte))
+    };
+    if rest.is_some_and(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be an address such as https://data.elexon.co.uk/bmrs/api/v1".to_owned())
+    }
 }
 
 pub(super) fn database(text: &str) -> Result<Url, String> {

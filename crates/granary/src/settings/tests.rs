@@ -57,6 +57,10 @@ fn values_that_break_their_rule_are_named_with_it() {
         ("CAPACITY_MARGIN", "1,1", "must be a decimal number"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0", "from 1 to 43200"),
         ("QUERY_PERIOD_DAYS_MAX", "many", "from 1 to 3660"),
+        ("ELEXON_URL", "data.elexon.co.uk", "must be an address such as https://"),
+        ("ELEXON_URL", "https://user:s3cret@data.elexon.co.uk", "must be an address such as https://"),
+        ("ELEXON_EVERY_HOURS", "0", "from 1 to 672"),
+        ("ELEXON_DAYS", "901", "from 1 to 900"),
         ("LOG_LEVEL", "LOUD", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL"),
         ("LOG_FORMAT", "xml", "must be text or json"),
     ] {

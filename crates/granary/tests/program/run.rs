@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 pub(crate) const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 /// Whatever the environment of the tests says of these does not reach the program.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 16] = [
     "LISTEN",
     "DATABASE_URL",
     "DATABASE_READ_URL",
@@ -19,6 +19,10 @@ const SETTINGS: [&str; 12] = [
     "CAPACITY_MARGIN",
     "ACCESS_TOKEN_EXPIRE_MINUTES",
     "QUERY_PERIOD_DAYS_MAX",
+    "ELEXON_URL",
+    "ELEXON_CACHE",
+    "ELEXON_EVERY_HOURS",
+    "ELEXON_DAYS",
     "LOG_LEVEL",
     "LOG_FORMAT",
 ];

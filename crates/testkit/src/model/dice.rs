@@ -201,6 +201,7 @@ impl Dice {
             energy_wh: self.percent(90).then_some(energy_wh),
             quality: if self.percent(20) { self.pick(&qualities).copied() } else { None },
             place: StatedPlace::default(),
+            source: None,
         };
         let actor = if self.percent(50) { self.administrator(model) } else { self.anybody(model) };
         (actor, Command::UpdateMeasurement(update))

@@ -280,7 +280,7 @@ impl Ledger {
 
     pub(crate) fn correct(&mut self, measurement: i64, energy_wh: i64) {
         let (measurement, place) = (MeasurementId(measurement), StatedPlace::default());
-        let update = MeasurementUpdate { measurement, energy_wh: Some(energy_wh), quality: None, place };
+        let update = MeasurementUpdate { measurement, energy_wh: Some(energy_wh), quality: None, place, source: None };
         self.act(METERING, &Command::UpdateMeasurement(update));
     }
 

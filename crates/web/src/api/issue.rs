@@ -7,7 +7,7 @@ use crate::limits::{POLL_FIRST, POLL_LAST, WAIT_SECONDS, WAIT_SECONDS_MAX};
 use crate::openapi::ChangeProblems;
 use crate::wire::{At, Changed, Id};
 use crate::{App, Error};
-use app::{IssueRequest, JobState, JobView};
+use app::{IssueRequest, IssueSource, JobState, JobView};
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{DeviceId, EventNumber, JobId, MetadataId};
@@ -29,7 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 enum Source {
     /// The readings that were submitted.
     Readings,
-    /// Not available yet.
+    /// Metered half-hours of the period, fetched from Elexon first for the devices whose `meter_data_id` is a BM unit. A
+    /// value that differs from an issued one corrects it.
     Elexon,
 }
 
@@ -93,7 +94,8 @@ impl Read for IssueAsked {
 ///
 /// Starts a job over the readings of the period and waits up to `wait` seconds for it; GET /job/{id} tells the rest. What
 /// was issued before is passed over, so asking again is safe. A reading that nothing can be issued for is told with its
-/// reason and holds up nothing else.
+/// reason and holds up nothing else. With the source `elexon` the job fetches metered half-hours first, and fails if they
+/// cannot be fetched; what the source lacks is among the refused.
 ///
 /// For the Registry Administrator and the GC Issuer.
 #[utoipa::path(
@@ -109,9 +111,13 @@ async fn issue(
     Caller(caller): Caller,
     Asked(asked): Asked<IssueAsked>,
 ) -> Result<Changed<JobBody>, Error> {
-    if asked.source != Source::Readings {
-        return Err(Error::NotAvailable("The source elexon is not available; submit readings and issue from them"));
+    if asked.dry_run && asked.source != Source::Readings {
+        return Err(Error::NotAvailable("A dry run fetches nothing; leave out the source to try what is there"));
     }
+    let source = match asked.source {
+        Source::Readings => IssueSource::Readings,
+        Source::Elexon => IssueSource::Elexon,
+    };
     let request = IssueRequest {
         metadata_id: MetadataId(asked.metadata_id),
         from: asked.from.0,
@@ -126,7 +132,7 @@ async fn issue(
         .await?
     } else {
         let who = caller.clone();
-        let id = app.blocking(move |registry| registry.issue(&who, request)).await?;
+        let id = app.blocking(move |registry| registry.issue_from(&who, request, source)).await?;
         followed(&app, caller, id, Duration::from_secs(asked.wait)).await?
     };
     Ok(Changed { status: StatusCode::ACCEPTED, event, body: job.into() })

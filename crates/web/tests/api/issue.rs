@@ -3,8 +3,10 @@
 use crate::{Market, START, assert_faults, assert_problem, merged, start};
 use domain::Role;
 use serde_json::{Value, json};
-use testkit::http::Answer;
-use testkit::{ENGINES, hours_from};
+use testkit::elexon::{ElexonServer, Reply};
+use testkit::http::{Answer, TestApp};
+use testkit::{ENGINES, Engine, TestRegistry, at, hours_from};
+use web::Limits;
 
 fn issue(market: &Market, more: &Value) -> Answer {
     let body = json!({"metadata_id": market.metadata, "from": START, "to": "2026-03-01"});
@@ -61,7 +63,7 @@ fn an_issue_is_refused_with_a_reason() {
     let market = Market::new(0, 0);
     assert_problem(&issue(&market, &json!({"metadata_id": 99})), 404, "metadata_missing");
     assert_problem(&issue(&market, &json!({"device_ids": [99]})), 404, "device_missing");
-    assert_problem(&issue(&market, &json!({"source": "elexon"})), 400, "not_available");
+    assert_problem(&issue(&market, &json!({"source": "elexon", "dry_run": true})), 400, "not_available");
     let body = json!({"metadata_id": market.metadata, "from": START, "to": "2026-03-01", "dry_run": true});
     for role in Role::ALL {
         let answer = market.app.with_user(&[role], &[market.source]).post("/certificate/issue", &body);
@@ -92,4 +94,26 @@ fn bad_members_of_an_issue_are_all_named() {
         &market.issuer.post("/certificate/issue", &json!({})),
         &[("body.metadata_id", "missing"), ("body.from", "missing"), ("body.to", "missing")],
     );
+}
+
+#[test]
+fn readings_are_fetched_before_they_are_issued_and_a_source_that_fails_fails_the_job() {
+    let elexon = ElexonServer::start();
+    let app = TestApp::with(TestRegistry::asking(Engine::Sqlite, elexon.settings()), Limits::default());
+    let account = app.testkit.account("Aldgate Wind");
+    let (device, metadata) = (app.testkit.unit("T_ALDGW-1", account), app.testkit.metadata());
+    elexon.has("T_ALDGW-1", at("2026-02-01T00:00:00Z"), "II", &["12.345", "null", "0.5"]);
+    let issuer = app.with_user(&[Role::GcIssuer], &[]);
+    let body = json!({
+        "metadata_id": metadata, "from": "2026-02-01", "to": "2026-02-01T01:30:00Z", "source": "elexon",
+    });
+    elexon.answers_with([Reply::Body("text/html", "<html>closed</html>".to_owned())]);
+    let job = issuer.post("/certificate/issue", &body).expect(202).json;
+    assert_eq!((&job["state"], &job["issued"]), (&json!("failed"), &json!(0)));
+    assert_eq!(job["error"], "the source answers with a page for people instead of data");
+    let job = issuer.post("/certificate/issue", &body).expect(202).json;
+    assert_eq!((&job["state"], &job["error"]), (&json!("done"), &Value::Null));
+    assert_eq!((&job["accepted"], &job["issued"], &job["quantity"]), (&json!(2), &json!(2), &json!(12_845_000)));
+    assert_eq!(job["refused"][0]["device_id"], json!(device));
+    assert_eq!(job["refused"][0]["reason"], "unit T_ALDGW-1 until 2026-02-01T01:00:00Z: the source states no quantity");
 }

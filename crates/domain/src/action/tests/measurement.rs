@@ -5,7 +5,13 @@ use crate::ReadingStatus;
 use crate::energy::READING_WH_MAX;
 
 fn correction(id: MeasurementId, energy_wh: i64) -> MeasurementUpdate {
-    MeasurementUpdate { measurement: id, energy_wh: Some(energy_wh), quality: None, place: StatedPlace::default() }
+    MeasurementUpdate {
+        measurement: id,
+        energy_wh: Some(energy_wh),
+        quality: None,
+        place: StatedPlace::default(),
+        source: None,
+    }
 }
 
 fn correct(state: &mut State, actor: UserId, id: MeasurementId, energy_wh: i64) -> (Changes, MeasurementId) {
@@ -73,6 +79,17 @@ fn parts(state: &State) -> Vec<(i64, u64, u64, BundleStatus)> {
     let bundles = (1..state.next.bundle.0).map(|id| state.bundle(BundleId(id)).unwrap());
     let whole = bundles.filter(|b| b.status != BundleStatus::Split);
     whole.map(|b| (b.id.0, b.range.first(), b.range.last(), b.status)).collect()
+}
+
+#[test]
+fn a_correction_says_where_it_comes_from_if_that_is_not_the_actor() {
+    for (source, kept) in [(None, ReadingSource::Submitted), (Some(ReadingSource::Elexon), ReadingSource::Elexon)] {
+        let (mut state, id) = issued(100);
+        let update = MeasurementUpdate { source, ..correction(id, 90) };
+        let (changes, _) = carried_out(&mut state, METER, &Command::UpdateMeasurement(update));
+        let Change::ReadingsAccepted { source, .. } = &changes[0] else { panic!("no reading: {changes:?}") };
+        assert_eq!(*source, kept);
+    }
 }
 
 #[test]

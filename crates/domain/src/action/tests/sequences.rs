@@ -46,7 +46,7 @@ fn command_of(step: &Step, state: &State, now: Timestamp) -> (UserId, Command) {
         13 | 14 => {
             let energy_wh = Some(step.energy);
             let (measurement, place) = (current_id(step, state), StatedPlace::default());
-            let update = MeasurementUpdate { measurement, energy_wh, quality: None, place };
+            let update = MeasurementUpdate { measurement, energy_wh, quality: None, place, source: None };
             return (if step.is_wild { step.actor } else { METER }, Command::UpdateMeasurement(update));
         }
         15 => {

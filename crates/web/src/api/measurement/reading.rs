@@ -508,7 +508,7 @@ async fn update(
     let kept = serde_json::json!({
         "measurement_id": id, "interval_usage": energy_wh, "quality": quality, "reason": reason,
     });
-    let update = MeasurementUpdate { measurement: MeasurementId(id), energy_wh, quality, place };
+    let update = MeasurementUpdate { measurement: MeasurementId(id), energy_wh, quality, place, source: None };
     change(&app, caller, Command::UpdateMeasurement(update), &kept).await
 }
 
