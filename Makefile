@@ -71,8 +71,8 @@ db.reset: ## Drop the development database, after asking (FORCE=1 does not ask)
 db.seed: ## Fill the development database with made-up data
 	$(GRANARY) demo --no-serve
 
-db.seed.elexon: ## Make devices of five British wind farms in account ACCOUNT=1 and fetch four days of them
-	$(GRANARY) import elexon --from 2025-01-12 --to 2025-01-16 --register-into "$${ACCOUNT:-1}" \
+db.seed.elexon: ## Fetch four days of five British wind farms into the development database (ACCOUNT=id or name)
+	$(GRANARY) import elexon --from 2025-01-12 --to 2025-01-16 --register-into "$${ACCOUNT:-British wind}" \
 		--units E_MARK-1,T_ABRBO-1,T_RATS-1,E_BLARW-1,C__PSMAR001
 
 db.test.migrations: check.migrations ## Run all migrations on empty databases of both kinds

@@ -155,10 +155,10 @@ pub(crate) struct ImportElexon {
     /// BM units, such as T_ABRBO-1,E_MARK-1. All that are a device's meter without this
     #[arg(long, value_delimiter = ',', value_name = "UNIT")]
     pub units: Vec<String>,
-    /// Register the units that are no device's yet into this account, with their installed capacities (IGCPU); for
-    /// development, since names, places and dates are made up
+    /// Register the units that are no device's yet into this account, with their installed capacities (IGCPU): the
+    /// account's id, or its name, by which one is made if there is none. For development, since places and dates are made up
     #[arg(long, value_name = "ACCOUNT", requires = "units")]
-    pub register_into: Option<i64>,
+    pub register_into: Option<String>,
 }
 
 #[derive(Args, Debug)]

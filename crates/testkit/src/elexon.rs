@@ -22,6 +22,8 @@ pub enum Reply {
     Status(u16, Option<u64>),
     /// This body of this type.
     Body(&'static str, String),
+    /// No answer, for as long as the client waits.
+    Silence,
 }
 
 #[derive(Default)]
@@ -109,6 +111,11 @@ impl ElexonServer {
         std::mem::take(&mut self.held().asked)
     }
 
+    /// How many requests `asked` would tell.
+    pub fn requests(&self) -> usize {
+        self.held().asked.len()
+    }
+
     /// The pauses that were to be made, the oldest first; they are forgotten.
     pub fn pauses(&self) -> Vec<Duration> {
         std::mem::take(&mut *self.pauses.lock().unwrap_or_else(PoisonError::into_inner))
@@ -127,10 +134,18 @@ impl Drop for ElexonServer {
 }
 
 async fn answer(State(held): State<Arc<Mutex<Held>>>, uri: Uri, RawQuery(query): RawQuery) -> Response {
-    let query = query.unwrap_or_default();
+    match told(&held, &uri, &query.unwrap_or_default()) {
+        Some(response) => response,
+        None => std::future::pending().await,
+    }
+}
+
+/// The answer, or none at all.
+fn told(held: &Mutex<Held>, uri: &Uri, query: &str) -> Option<Response> {
     let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
     held.asked.push(uri.to_string());
-    match held.next.pop_front() {
+    Some(match held.next.pop_front() {
+        Some(Reply::Silence) => return None,
         Some(Reply::Status(status, after)) => {
             let status = StatusCode::from_u16(status).expect("tests know their statuses");
             let mut response = status.into_response();
@@ -141,11 +156,11 @@ async fn answer(State(held): State<Arc<Mutex<Held>>>, uri: Uri, RawQuery(query):
         }
         Some(Reply::Body(kind, body)) => ([(header::CONTENT_TYPE, kind)], body).into_response(),
         None => match uri.path() {
-            "/datasets/B1610/stream" => json(half_hours(&held, &query)),
+            "/datasets/B1610/stream" => json(half_hours(&held, query)),
             "/datasets/IGCPU" => json(capacities(&held)),
             _ => StatusCode::NOT_FOUND.into_response(),
         },
-    }
+    })
 }
 
 fn json(body: String) -> Response {

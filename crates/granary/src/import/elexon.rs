@@ -7,15 +7,18 @@ use crate::failure::{Failure, Verdict};
 use crate::issue::instant;
 use crate::registry;
 use crate::settings::Settings;
-use app::{Capacity, ElexonRequest, Registry};
-use domain::action::NewDevice;
-use domain::{AccountId, Actor, Command, DeviceDescription, DeviceKind, EnergySource, Refusal};
+use app::{Capacity, ElexonRequest, Paging, Registry};
+use domain::action::{NewAccount, NewDevice};
+use domain::{AccountId, Actor, Command, DeviceDescription, DeviceKind, EnergySource, Outcome, Refusal};
 use jiff::Timestamp;
 
 /// What a unit draws at most is not published: a hundredth of what it delivers is taken.
 const PEAK_DEMAND_PART: u64 = 100;
 /// When a unit became operational is not published: whoever registers devices says it better.
 const OPERATIONAL_SINCE: &str = "2015-01-01T00:00:00Z";
+const ACCOUNTS_A_PAGE: usize = 1_000;
+/// What the log says of where devices and accounts come from.
+const ORIGIN: &str = "granary import elexon";
 
 pub(crate) fn run(settings: &Settings, arguments: &cli::ImportElexon) -> Result<Verdict, Failure> {
     let request = ElexonRequest {
@@ -27,8 +30,8 @@ pub(crate) fn run(settings: &Settings, arguments: &cli::ImportElexon) -> Result<
         return Err(Failure::Argument { argument: "--to", rule: "must be after --from".to_owned() });
     }
     let fetched = registry::with(settings, |registry| {
-        if let Some(account) = arguments.register_into {
-            register(registry, AccountId(account), &request.units)?;
+        if let Some(account) = &arguments.register_into {
+            register(registry, account, &request.units)?;
         }
         let mut bar = Progress::start("fetching", 0, Unit::Things("half-hours"));
         Ok(registry.import_elexon(&request, &mut |report| bar.at(report.rows, 0))?)
@@ -41,14 +44,18 @@ pub(crate) fn run(settings: &Settings, arguments: &cli::ImportElexon) -> Result<
 }
 
 /// Makes a device of each unit that is no device's meter. A unit whose capacity is not known makes none.
-fn register(registry: &Registry, account_id: AccountId, units: &[String]) -> Result<(), Failure> {
+fn register(registry: &Registry, account: &str, units: &[String]) -> Result<(), Failure> {
     let capacities = registry.elexon_capacities(units)?;
     if let Some(missing) = units.iter().find(|unit| !capacities.iter().any(|capacity| capacity.unit == **unit)) {
         return Err(Failure::Refused(format!("no installed capacity of {missing} is published, so nothing was made")));
     }
+    let account_id = match account.parse() {
+        Ok(id) => AccountId(id),
+        Err(_) => named(registry, account)?,
+    };
     for capacity in &capacities {
         let command = Command::CreateDevice(NewDevice { account_id, description: described(capacity) });
-        let request = serde_json::json!({ "origin": "granary import elexon", "unit": capacity.unit }).to_string();
+        let request = serde_json::json!({ "origin": ORIGIN, "unit": capacity.unit }).to_string();
         match registry.submit_as(Actor::Operator, command, request)?.wait() {
             // Its meter is a device's already.
             Ok(_) | Err(app::Error::Refused(Refusal::Taken { .. })) => {}
@@ -56,6 +63,28 @@ fn register(registry: &Registry, account_id: AccountId, units: &[String]) -> Res
         }
     }
     Ok(())
+}
+
+/// The account of this name, made if there is none.
+fn named(registry: &Registry, name: &str) -> Result<AccountId, Failure> {
+    let mut paging = Paging { after: None, limit: ACCOUNTS_A_PAGE };
+    loop {
+        let page = registry.accounts(&registry::operator(), false, paging, None)?;
+        if let Some(found) = page.entries.iter().find(|view| view.account.name == name) {
+            return Ok(found.account.id);
+        }
+        match page.next {
+            Some(next) => paging.after = Some(next),
+            None => break,
+        }
+    }
+    let (user_ids, whitelist) = (Vec::new(), Vec::new());
+    let new = NewAccount { name: name.to_owned(), organisation_id: None, user_ids, whitelist };
+    let request = serde_json::json!({ "origin": ORIGIN, "name": name }).to_string();
+    match registry.submit_as(Actor::Operator, Command::CreateAccount(new), request)?.wait()?.outcome() {
+        Outcome::Account(id) => Ok(id),
+        other => unreachable!("making an account gave {other:?}"),
+    }
 }
 
 fn described(capacity: &Capacity) -> DeviceDescription {

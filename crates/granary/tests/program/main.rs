@@ -3,6 +3,7 @@
 mod accounts;
 mod data;
 mod demo;
+mod elexon;
 mod inspection;
 mod log_level;
 mod run;

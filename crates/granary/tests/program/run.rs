@@ -2,6 +2,7 @@
 
 use db::testing::{Engine, TestDatabase};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -147,6 +148,30 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Sends a request and hears the answer.
+    pub(crate) fn ask(&self, method: &str, path: &str, token: &str, body: &str) -> (u16, serde_json::Value) {
+        let mut connection = TcpStream::connect(&self.address).expect("it listens");
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: granary\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        connection.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut connection, &mut answer).expect("it answers");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    /// Signs in; gives the token.
+    pub(crate) fn sign_in(&self, name: &str, password: &str) -> String {
+        let login = serde_json::json!({ "username": name, "password": password }).to_string();
+        let (status, signed_in) = self.ask("POST", "/auth/login", "", &login);
+        assert_eq!(status, 200, "{signed_in}");
+        signed_in["access_token"].as_str().expect("a token").to_owned()
+    }
+
     /// Sends it a signal and waits for its end.
     pub(crate) fn stop(mut self, signal: &str) -> Ran {
         let process = self.child.0.id().to_string();
