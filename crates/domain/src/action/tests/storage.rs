@@ -375,8 +375,13 @@ fn a_reading_stays_as_long_as_a_record_stands_on_it() {
     let reading = state.readings[&(BATTERY, hour(10).start())].measurement.reading;
     state.load_measurement(Measurement { id, reading, superseded_by: None });
     let scr = record_charge(&mut state, charge(hour(10), 400, None));
-    let update =
-        MeasurementUpdate { measurement: id, energy_wh: Some(-900), quality: None, place: StatedPlace::default() };
+    let update = MeasurementUpdate {
+        measurement: id,
+        energy_wh: Some(-900),
+        quality: None,
+        place: StatedPlace::default(),
+        source: None,
+    };
     let corrections = [Command::UpdateMeasurement(update), Command::DeleteMeasurement(id)];
     let recorded = ReadingRefusal::Recorded { recorded_wh: -1_000 };
     for command in &corrections {

@@ -108,7 +108,13 @@ fn command_of(step: &Step, state: &State) -> (UserId, Command) {
             let measurement = current.map_or(MeasurementId(99_999), |current| current.measurement.id);
             let was = current.map_or(0, |current| current.measurement.reading.energy_wh);
             let energy_wh = Some(was.signum() * i64::try_from(step.energy).unwrap());
-            let update = MeasurementUpdate { measurement, energy_wh, quality: None, place: StatedPlace::default() };
+            let update = MeasurementUpdate {
+                measurement,
+                energy_wh,
+                quality: None,
+                place: StatedPlace::default(),
+                source: None,
+            };
             (METER, Command::UpdateMeasurement(update))
         }
     }
