@@ -170,7 +170,7 @@ impl Registry {
         fresh: Option<EventNumber>,
     ) -> Result<Page<(DeviceId, Arc<CertificateAttributes>), i64>, Error> {
         let rows = self.of_account(caller, id, fresh, |connection| {
-            let found = store::bundle::devices_of(connection, id, paging.after, paging.rows())?;
+            let found = store::holding::devices_of(connection, id, paging.after, paging.rows())?;
             let known = self.0.attributes.by_ids(connection, found.iter().map(|(_, attributes)| *attributes))?;
             let with = |(device, attributes)| Some((device, known.get(&attributes)?.clone()));
             Ok(found.into_iter().filter_map(with).collect::<Vec<_>>())
@@ -178,7 +178,7 @@ impl Registry {
         Ok(paging.page(rows, |(device, _)| device.0))
     }
 
-    /// An account in figures. Takes as long as the account has bundles. Blocks.
+    /// An account in figures. Blocks.
     pub fn account_summary(
         &self,
         caller: &Caller,
@@ -192,7 +192,7 @@ impl Registry {
                 summary.devices += of.devices;
                 summary.devices_by_type.insert(of.technology_type, (of.devices, of.capacity_watts));
             }
-            let sums = store::bundle::sums(connection, id)?;
+            let sums = store::holding::sums(connection, id)?;
             let known = self.0.attributes.by_ids(connection, sums.iter().map(|sum| sum.attributes_id))?;
             for sum in sums.into_iter().filter(|sum| sum.status.is_live()) {
                 summary.bundles += sum.bundles;

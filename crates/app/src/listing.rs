@@ -12,7 +12,7 @@ use store::bundle::listing::{self, Order, Stretch};
 use store::bundle::{BundleFilter, Place};
 
 /// The most bundles that one page looks at in search of those that match.
-pub const LISTING_LOOKS_MAX: i64 = 20_000;
+pub const LISTING_LOOKS_MAX: i64 = 8_000;
 
 /// Which bundles of one account to show, from where on.
 #[derive(Clone, Debug)]

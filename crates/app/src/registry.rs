@@ -42,7 +42,6 @@ pub(crate) struct Inner {
     pub sign_ins: Arc<SignIns>,
     pub in_flight: InFlight,
     pub attributes: crate::certificate::AttributesCache,
-    pub holding_walks: crate::holding::Walks,
     pub jobs: Mutex<Vec<JoinHandle<()>>>,
     /// Dropped to stop what is done by itself.
     pub timed_stop: Mutex<Option<std::sync::mpsc::Sender<()>>>,
@@ -137,7 +136,6 @@ impl Registry {
             sign_ins,
             in_flight: InFlight::default(),
             attributes: crate::certificate::AttributesCache::default(),
-            holding_walks: crate::holding::Walks::default(),
             jobs: Mutex::new(Vec::new()),
             timed_stop: Mutex::new(None),
             elexon,

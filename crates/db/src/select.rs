@@ -25,13 +25,6 @@ impl<'v> Select<'v> {
         Self { text: start.to_owned(), values: Vec::new(), filtered: false }
     }
 
-    /// As [`new`](Self::new), for a `start` that has placeholders itself (in a join, say).
-    pub fn new_with(start: &'static str, values: impl Values<'v>) -> Self {
-        let mut select = Self::new("");
-        select.append(start, values);
-        select
-    }
-
     /// Adds `AND condition` if there is something to compare with.
     #[must_use]
     pub fn and<T: Values<'v>>(mut self, condition: &'static str, values: Option<T>) -> Self {

@@ -12,10 +12,10 @@ pub use storage::Storage;
 
 use crate::action::Adopted;
 use crate::{
-    Account, AccountId, ActionId, Actor, AttributesId, Bundle, BundleId, Capability, CertificateAttributes, Device,
-    DeviceId, Draw, DrawId, IssuanceMetadata, Measurement, MeasurementId, MetadataId, Organisation,
-    OrganisationDescription, OrganisationId, Reading, ReadingSource, RecurringOrder, RecurringOrderId, Refusal, Role,
-    Scr, ScrId, Sdr, SdrId, User, UserId, WattHours, bundle::Mutable, recurring_order::OrderState,
+    Account, AccountId, ActionId, Actor, AttributesId, Bundle, BundleId, BundleStatus, Capability,
+    CertificateAttributes, Device, DeviceId, Draw, DrawId, IssuanceMetadata, Measurement, MeasurementId, MetadataId,
+    Organisation, OrganisationDescription, OrganisationId, Reading, ReadingSource, RecurringOrder, RecurringOrderId,
+    Refusal, Role, Scr, ScrId, Sdr, SdrId, User, UserId, WattHours, bundle::Mutable, recurring_order::OrderState,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -283,7 +283,8 @@ pub struct Written {
     born_in: Vec<AccountId>,
     /// Bundles that came with their ids, as they came.
     pub adopted_bundles: Vec<Bundle>,
-    pub changed_bundles: BTreeSet<BundleId>,
+    /// Bundles that were loaded or adopted, with the holder and the state that they had.
+    pub changed_bundles: BTreeMap<BundleId, (AccountId, BundleStatus)>,
     /// (measurement, who stated it, the action that brought it)
     pub measurements: Vec<(Measurement, ReadingSource, ActionId)>,
     /// Older versions that were stored before, and what took their place.
@@ -446,7 +447,7 @@ impl State {
 
     /// The loaded bundles that were changed, in the order of their ids.
     pub fn changed_bundles(&self) -> Vec<&Bundle> {
-        self.written.changed_bundles.iter().filter_map(|id| self.bundles.get(id)).collect()
+        self.written.changed_bundles.keys().filter_map(|id| self.bundles.get(id)).collect()
     }
 
     pub fn changed_devices(&self) -> Vec<&Device> {
@@ -541,7 +542,7 @@ impl State {
             self.storage.bundle_withdrawn(draw, quantity);
         }
         if created.is_none() {
-            self.written.changed_bundles.insert(id);
+            self.written.changed_bundles.entry(id).or_insert((before.account_id, before.status));
         }
     }
 

@@ -5,8 +5,8 @@
 mod storage;
 
 use crate::{
-    account, action, bundle, device, event, measurement, metadata, order_run, organisation, recurring_order, session,
-    user,
+    account, action, bundle, device, event, holding, measurement, metadata, order_run, organisation, recurring_order,
+    session, user,
 };
 use crate::{action::ActionRow, event::EventRow};
 use db::{Connection, Result};
@@ -449,6 +449,7 @@ pub fn write_rows(tx: &mut Connection, state: &State) -> Result<()> {
     measurement::add_released(tx, &state.written.released)?;
     bundle::insert(tx, &state.written.bundles)?;
     bundle::update(tx, &state.changed_bundles())?;
+    holding::add(tx, state)?;
     device::update(tx, &state.changed_devices())
 }
 

@@ -13,6 +13,7 @@ pub mod device;
 pub mod event;
 pub mod expiry;
 pub mod head;
+pub mod holding;
 pub mod idempotency;
 pub mod job;
 pub mod measurement;
@@ -91,5 +92,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "storage",
         sqlite: include_str!("../migrations/sqlite/V10__storage.sql"),
         postgres: include_str!("../migrations/postgres/V10__storage.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "holding",
+        sqlite: include_str!("../migrations/sqlite/V11__holding.sql"),
+        postgres: include_str!("../migrations/postgres/V11__holding.sql"),
     },
 ];

@@ -109,6 +109,15 @@ fn what_is_held_is_told_by_state_and_technology_and_expires_in_time() {
         assert_eq!((now.expiring, now.expired, now.claimed), (WattHours::ZERO, WattHours::ZERO, WattHours::ZERO));
         let soon = held("2028-01-01T00:00:00Z");
         assert_eq!((soon.active, soon.expiring, soon.expired), (WattHours(160), WattHours(160), WattHours::ZERO));
+        // between the hours of production, two years later: the first is over, the last is not
+        let before = held("2027-11-03T02:30:00Z");
+        assert_eq!((before.active, before.expiring, before.expired), (WattHours(160), WattHours(60), WattHours::ZERO));
+        let between = held("2028-02-01T02:30:00Z");
+        assert_eq!(
+            (between.active, between.expiring, between.locked),
+            (WattHours(100), WattHours(100), WattHours::ZERO)
+        );
+        assert_eq!((between.expired, between.cancelled), (WattHours(160), WattHours(40)));
         let late = held("2028-02-02T00:00:00Z");
         assert_eq!((late.active, late.locked, late.expiring), (WattHours::ZERO, WattHours::ZERO, WattHours::ZERO));
         assert_eq!((late.expired, late.cancelled), (WattHours(260), WattHours(40)));
@@ -181,24 +190,5 @@ fn fleets_and_names_are_told_within_the_callers_scope() {
         assert_eq!(listed(&member, own).expect("they may change it"), Some(other));
         assert!(is_missing(&listed(&member, other)));
         assert!(matches!(listed(&auditor(), own), Err(Error::Refused(domain::Refusal::Forbidden { .. }))));
-    }
-}
-
-#[test]
-fn an_account_with_many_bundles_is_told_the_same() {
-    // Beyond what is a short walk.
-    const MANY: &str = "INSERT INTO bundle WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50001) \
-        SELECT 1000 + i, account_id, device_id, attributes_id, 1000 + i, 1000 + i, production_start, production_end, \
-        issued_at, expires_at, NULL, 1, NULL, NULL, NULL, hash FROM bundle CROSS JOIN n WHERE id = 1";
-    for engine in ENGINES {
-        let kit = TestRegistry::on(engine);
-        let account = kit.account("a");
-        kit.readings(kit.device("turbine", account), hours_from(at("2026-02-01T00:00:00Z"), 1), 100);
-        issue(&kit, at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
-        kit.database.connect().batch(MANY).expect("many bundles");
-        for _ in 0..2 {
-            let found = kit.registry.holdings(&auditor(), account, None).expect("it may be read");
-            assert_eq!(found.values().sum::<app::Holdings>().active, WattHours(50_101));
-        }
     }
 }

@@ -4,12 +4,13 @@
 //! Ids are serial in the order of the log, so that the roots of a device come with ascending certificate ids and the two
 //! children of a split stand side by side. If the roots of a device follow each other without a hole, and each split
 //! divides its parent exactly, then the bundles that are not split hold each certificate exactly once.
-//! Invariant: memory holds one window, its parents, and a counter for each device.
+//! Invariant: memory holds one window, its parents, a counter for each device, and the totals of what accounts hold.
 
 mod family;
 mod fold;
 
 use crate::head::{Head, check_next};
+use crate::holdings::Holdings;
 use crate::report::{Audit, Noun, Phase, at};
 use crate::rows::{self, Window, number, optional_number};
 use crate::rules::{entity, status};
@@ -74,18 +75,19 @@ fn row_of(row: &DbRow<'_>) -> Result<Row> {
     })
 }
 
+/// Says what accounts hold, as the log says.
 pub(crate) fn check(
     connection: &mut Connection,
     audit: &mut Audit<'_>,
     head: &Head,
     world: &mut World,
     snapshots: &Snapshots,
-) -> Result<()> {
-    let mut family = Family::new(snapshots);
+) -> Result<Holdings> {
+    let (mut family, mut holdings) = (Family::new(snapshots), Holdings::default());
     let (mut after, mut next, mut count) = (0, 1, 0_u64);
     while let Some(window) = rows::next_window(connection, NEXT, entity::BUNDLE, after)? {
         let found = read(connection, window)?;
-        let mut folds = Folds::new(&found, &mut next, world);
+        let mut folds = Folds::new(&found, &mut next, world, &mut holdings);
         rows::events_of(connection, entity::BUNDLE, window, |event| folds.event(audit, event))?;
         let (births, odd_moves) = folds.finish(audit);
         judge_moves(connection, audit, &odd_moves)?;
@@ -104,7 +106,7 @@ pub(crate) fn check(
         audit.checked(invariant, count);
     }
     audit.counts().bundles = count;
-    Ok(())
+    Ok(holdings)
 }
 
 /// A deleted account holds nothing that could still be used; what had expired when it was deleted could not.

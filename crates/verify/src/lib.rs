@@ -8,13 +8,14 @@
 //! | readings | rows and their events, by id | the fold of a reading's events is its row |
 //! | releases | what was released, by device and time | it belongs to a reading and is at most what was withdrawn |
 //! | bundles | rows and their events, by id | the fold of a bundle's events is its row; ranges, splits, hashes, states |
+//! | holdings | the totals that are kept of what accounts hold | they are what the bundles' events add up to |
 //! | storage | charges, discharges and draws beside what they hang together with | their rules; the identity of each device |
 //! | registrations | rows and their events, by id | the same of users, accounts, devices, storage records and so on |
 //! | runs | rows and the events of their orders | each run has one row that says what its event says |
 //!
 //! Invariant: it shares no code with the rules or with what writes, so that it is a second statement of the truth; the
 //! decoder, the hashes and the tables of what may follow what are its own. It streams: memory grows with devices,
-//! accounts and users, never with bundles, readings or events.
+//! accounts and users, and with the weeks in which devices produced, never with bundles, readings or events.
 //!
 //! It changes nothing, repairs nothing, and reads what is broken as a finding instead of failing, except for a database
 //! that does not answer or has other tables.
@@ -22,6 +23,7 @@
 mod bundle;
 mod decode;
 mod head;
+mod holdings;
 mod intervals;
 mod log;
 mod moves;
@@ -78,7 +80,8 @@ pub fn run(
         intervals::check(connection, &mut audit, &head, (&world, &snapshots), options)?;
         readings::check(connection, &mut audit, &head, &mut world)?;
         releases::check(connection, &mut audit)?;
-        bundle::check(connection, &mut audit, &head, &mut world, &snapshots)?;
+        let holdings = bundle::check(connection, &mut audit, &head, &mut world, &snapshots)?;
+        holdings.check(connection, &mut audit)?;
         storage::check(connection, &mut audit, &head, &world, &snapshots)?;
         registrations::check(connection, &mut audit, &head, &world)?;
         order_runs::check(connection, &mut audit)?;

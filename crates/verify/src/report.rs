@@ -175,6 +175,8 @@ kinds! {
     RowMissing = 7,
     /// A row is not what its events say.
     RowDiffers = 7,
+    /// A total that is kept of what an account holds is not what the events of its bundles add up to.
+    HoldingDiffers = 7,
     /// Events of one thing that do not follow from each other.
     HistoryWrong = 7,
     /// A hash in a row is not the hash of what it covers.

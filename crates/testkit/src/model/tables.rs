@@ -4,6 +4,7 @@ use super::{Model, RunRow};
 use db::Connection;
 use domain::BundleId;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleRow {
@@ -71,6 +72,15 @@ pub struct DeviceRow {
     pub next_certificate: i64,
 }
 
+/// What an account holds of a device, in one state, of one week of production.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldingRow {
+    /// Account, device, state, and how many times 7 days the week lies after 1970.
+    pub key: (i64, i64, i64, i64),
+    pub bundles: i64,
+    pub energy_wh: i64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRow {
     pub id: i64,
@@ -109,6 +119,7 @@ pub struct Tables {
     pub discharges: Vec<DischargeRow>,
     /// Id, discharge, charge; Wh of certificates and of none; certificates that come out.
     pub draws: Vec<[i64; 6]>,
+    pub holdings: Vec<HoldingRow>,
 }
 
 impl Tables {
@@ -117,27 +128,7 @@ impl Tables {
     }
 
     fn read_rows(connection: &mut Connection) -> db::Result<Self> {
-        let bundles = connection.query(
-            "SELECT id, account_id, device_id, range_first, range_last, production_start, production_end, issued_at, \
-             expires_at, parent_id, status, beneficiary, beneficiary_account_id, purpose, draw_id FROM bundle ORDER BY id",
-            &[],
-            |row| {
-                Ok(BundleRow {
-                    id: row.get(0)?,
-                    account: row.get(1)?,
-                    device: row.get(2)?,
-                    first: row.get(3)?,
-                    last: row.get(4)?,
-                    production: (row.get(5)?, row.get(6)?),
-                    issued_at: row.get(7)?,
-                    expires_at: row.get(8)?,
-                    parent: row.get(9)?,
-                    draw: row.get(14)?,
-                    status: row.get(10)?,
-                    beneficiary: (row.get(11)?, row.get(12)?, row.get(13)?),
-                })
-            },
-        )?;
+        let bundles = Self::read_bundles(connection)?;
         let readings = connection.query(
             "SELECT id, device_id, start_at, end_at, energy_wh, gross_net, quality, superseded_by FROM measurement \
              ORDER BY id",
@@ -202,9 +193,60 @@ impl Tables {
             &[],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
+        let holdings = Self::read_holdings(connection)?;
         let (orders, runs) = (Self::read_orders(connection)?, Self::read_runs(connection)?);
         let storage = read_storage(connection)?;
-        Ok(Self { bundles, readings, devices, whitelist, users, accounts, memberships, orders, runs, ..storage })
+        Ok(Self {
+            bundles,
+            readings,
+            devices,
+            whitelist,
+            users,
+            accounts,
+            memberships,
+            orders,
+            runs,
+            holdings,
+            ..storage
+        })
+    }
+
+    fn read_bundles(connection: &mut Connection) -> db::Result<Vec<BundleRow>> {
+        connection.query(
+            "SELECT id, account_id, device_id, range_first, range_last, production_start, production_end, issued_at, \
+             expires_at, parent_id, status, beneficiary, beneficiary_account_id, purpose, draw_id FROM bundle ORDER BY id",
+            &[],
+            |row| {
+                Ok(BundleRow {
+                    id: row.get(0)?,
+                    account: row.get(1)?,
+                    device: row.get(2)?,
+                    first: row.get(3)?,
+                    last: row.get(4)?,
+                    production: (row.get(5)?, row.get(6)?),
+                    issued_at: row.get(7)?,
+                    expires_at: row.get(8)?,
+                    parent: row.get(9)?,
+                    draw: row.get(14)?,
+                    status: row.get(10)?,
+                    beneficiary: (row.get(11)?, row.get(12)?, row.get(13)?),
+                })
+            },
+        )
+    }
+
+    fn read_holdings(connection: &mut Connection) -> db::Result<Vec<HoldingRow>> {
+        connection.query(
+            "SELECT h.account_id, h.device_id, h.status, h.week, CAST(SUM(h.bundles) AS BIGINT), \
+             CAST(SUM(h.energy_wh) AS BIGINT) FROM holding h WHERE h.bundles > 0 \
+             GROUP BY h.account_id, h.device_id, h.status, h.week \
+             ORDER BY h.account_id, h.device_id, h.status, h.week",
+            &[],
+            |row| {
+                let key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok(HoldingRow { key, bundles: row.get(4)?, energy_wh: row.get(5)? })
+            },
+        )
     }
 
     fn read_orders(connection: &mut Connection) -> db::Result<Vec<OrderRow>> {
@@ -255,6 +297,7 @@ impl Tables {
         assert_rows(&self.charges, &expected.charges, "scr");
         assert_rows(&self.discharges, &expected.discharges, "sdr");
         assert_rows(&self.draws, &expected.draws, "storage_draw");
+        assert_rows(&self.holdings, &expected.holdings, "holding");
     }
 }
 
@@ -320,8 +363,10 @@ impl Model {
         };
         let mut memberships: Vec<_> = people().flat_map(of).collect();
         memberships.sort_unstable();
+        let bundles = self.bundle_rows();
         Tables {
-            bundles: self.bundle_rows(),
+            holdings: holding_rows(&bundles),
+            bundles,
             readings: self.reading_rows(),
             devices: self.device_rows(),
             whitelist,
@@ -467,6 +512,18 @@ impl Model {
         };
         self.devices.iter().map(row).collect()
     }
+}
+
+/// All bundles but split parents, added up.
+fn holding_rows(bundles: &[BundleRow]) -> Vec<HoldingRow> {
+    let mut sums = BTreeMap::new();
+    for bundle in bundles.iter().filter(|bundle| bundle.status != domain::BundleStatus::Split.code()) {
+        let week = bundle.production.0.as_second().div_euclid(7 * 24 * 3_600);
+        let (count, energy) = sums.entry((bundle.account, bundle.device, bundle.status, week)).or_insert((0, 0));
+        *count += 1;
+        *energy += bundle.last - bundle.first + 1;
+    }
+    sums.into_iter().map(|(key, (bundles, energy_wh))| HoldingRow { key, bundles, energy_wh }).collect()
 }
 
 fn kept(number: u64) -> i64 {

@@ -1,5 +1,4 @@
-//! An account at a glance. What takes long is a part that comes after the page: what is held, which takes as long as the
-//! account has bundles, and what was produced.
+//! An account at a glance. What takes longer is in parts that come after the page: what is held, and what was produced.
 
 mod holdings;
 mod production;

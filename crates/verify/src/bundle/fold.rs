@@ -4,6 +4,7 @@
 
 use super::{Row, note_hole};
 use crate::decode::{Fault, Fields};
+use crate::holdings::Holdings;
 use crate::moves::{check_expiry, check_is_over, differs, find_state, tag};
 use crate::report::{Audit, FindingKind, Noun, at, hex, shown};
 use crate::rows::Event;
@@ -82,13 +83,19 @@ pub(super) struct Folds<'r> {
     world: &'r World,
     current: Option<Fold>,
     odd_moves: Vec<OddMove>,
+    holdings: &'r mut Holdings,
     buffer: Preimage,
 }
 
 impl<'r> Folds<'r> {
-    pub(super) fn new(rows: &'r [(Row, Option<i64>)], next: &'r mut i64, world: &'r World) -> Self {
+    pub(super) fn new(
+        rows: &'r [(Row, Option<i64>)],
+        next: &'r mut i64,
+        world: &'r World,
+        holdings: &'r mut Holdings,
+    ) -> Self {
         let births = Vec::with_capacity(rows.len());
-        Self { rows, births, next, world, current: None, odd_moves: Vec::new(), buffer: Preimage::default() }
+        Self { rows, births, next, world, current: None, odd_moves: Vec::new(), holdings, buffer: Preimage::default() }
     }
 
     pub(super) fn event(&mut self, audit: &mut Audit<'_>, event: &Event<'_>) {
@@ -134,6 +141,7 @@ impl<'r> Folds<'r> {
             *self.next = fold.id.max(*self.next);
         }
         note_hole(audit, self.next, fold.id);
+        fold.count(self.holdings);
         let row = self.rows.get(self.births.len()).filter(|(row, _)| row.core.id == fold.id);
         let Some((row, _)) = row else {
             audit.find(FindingKind::RowMissing, Noun::Bundle, fold.id, Some(fold.last_event), || {
@@ -250,6 +258,16 @@ impl Fold {
             });
         }
         self.cancel(event, after)
+    }
+
+    /// Adds it to what its holder holds. Where its creation is not whole, that was told with the log.
+    fn count(&self, holdings: &mut Holdings) {
+        let [device, attributes, first, last, start, _, _, expires_at, ..] = self.fixed;
+        if let [Some(device), Some(attributes), Some(first), Some(last), Some(start), Some(expires_at)] =
+            [device, attributes, first, last, start, expires_at]
+        {
+            holdings.add((self.account, device, attributes, self.status), start, last - first + 1, expires_at);
+        }
     }
 
     fn compare(&self, audit: &mut Audit<'_>, buffer: &mut Preimage, row: &Row) {

@@ -8,6 +8,7 @@ mod corrections;
 mod damaged;
 mod expiry;
 mod forged;
+mod holdings;
 mod ledger;
 mod order_runs;
 mod orders;

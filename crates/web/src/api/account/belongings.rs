@@ -316,7 +316,7 @@ impl From<AccountSummary> for SummaryBody {
 
 /// Sum up an account
 ///
-/// For those who belong to the account, and for those who may read everything. Takes as long as the account has bundles.
+/// For those who belong to the account, and for those who may read everything.
 #[utoipa::path(
     get, path = "/account/{id}/summary", tag = "Accounts",
     params(("id" = i64, Path, description = "The account's id", minimum = 1), Fresh),
