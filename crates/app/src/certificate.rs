@@ -1,10 +1,11 @@
 //! Certificates are found and read.
 
 use crate::register::may_read;
+use crate::storage::{Discharged, StorageChain, discharged_of, issuance_id_of};
 use crate::{Caller, Error, Registry};
 use domain::{
     AccountId, AttributesId, Bundle, BundleId, BundleStatus, CertificateAttributes, DeviceId, EnergyCarrier,
-    EnergySource, EventNumber, IssuanceMetadata, MetadataId, WattHours,
+    EnergySource, EventNumber, IssuanceMetadata, MetadataId, SdrId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -46,6 +47,8 @@ pub struct Period {
 pub struct BundleView {
     pub bundle: Bundle,
     pub attributes: Arc<CertificateAttributes>,
+    /// Of one that was issued on a discharge of storage.
+    pub discharged: Option<Discharged>,
     /// As it counts now: time may have run out before a sweep has said so.
     pub status: BundleStatus,
 }
@@ -54,6 +57,8 @@ pub struct BundleView {
 #[derive(Clone, Debug)]
 pub struct CertificateView {
     pub view: BundleView,
+    /// Of one that was issued on a discharge of storage: back to what was cancelled.
+    pub chain: Option<StorageChain>,
     pub metadata: IssuanceMetadata,
 }
 
@@ -108,10 +113,27 @@ impl AttributesCache {
     }
 }
 
-pub use domain::bundle::issuance_id;
+pub use domain::bundle::{Issuance, issuance_id};
 
-/// Reads an issuance id, also the seed's form `12-2026-01-01 13:00:00`. `None` if it is neither.
-pub fn parse_issuance_id(text: &str) -> Option<(DeviceId, Timestamp)> {
+impl BundleView {
+    /// The readable id that all bundles of its issuance share.
+    pub fn issuance_id(&self) -> String {
+        issuance_id_of(&self.bundle, &self.attributes, self.discharged.as_ref())
+    }
+}
+
+/// Reads an issuance id, also one of a discharge and the seed's form. `None` if it is none of these.
+pub fn parse_issuance_id(text: &str) -> Option<Issuance> {
+    let (text, sdr_id) = match text.rsplit_once("-S") {
+        Some((rest, sdr)) => (rest, Some(SdrId(sdr.parse().ok().filter(|id| *id > 0)?))),
+        None => (text, None),
+    };
+    let (device_id, start) = parse_plain(text)?;
+    Some(Issuance { device_id, start, sdr_id })
+}
+
+/// `12-electricity-20260101T130000Z`, or the seed's form `12-2026-01-01 13:00:00`.
+fn parse_plain(text: &str) -> Option<(DeviceId, Timestamp)> {
     let (device, rest) = text.split_once('-')?;
     let device = DeviceId(device.parse().ok().filter(|id| *id > 0)?);
     let own = rest.split_once('-').and_then(|(carrier, start)| {
@@ -214,9 +236,11 @@ impl Registry {
         now: Timestamp,
     ) -> store::Result<Vec<BundleView>> {
         let attributes = self.0.attributes.of(connection, &bundles)?;
+        let discharged = discharged_of(connection, &bundles)?;
         let view = |bundle: Bundle| {
             let attributes = attributes.get(&bundle.attributes_id)?.clone();
-            Some(BundleView { status: bundle.status_at(now), attributes, bundle })
+            let discharged = bundle.draw_id.and_then(|draw| discharged.get(&draw)).copied();
+            Some(BundleView { status: bundle.status_at(now), attributes, discharged, bundle })
         };
         Ok(bundles.into_iter().filter_map(view).collect())
     }
@@ -243,8 +267,10 @@ impl Registry {
             let attributes = self.0.attributes.of(connection, std::slice::from_ref(&bundle))?;
             let Some(attributes) = attributes.get(&bundle.attributes_id).cloned() else { return Ok(None) };
             let metadata = store::metadata::by_id(connection, attributes.metadata_id)?;
-            let view = BundleView { status: bundle.status_at(now), attributes, bundle };
-            Ok(metadata.map(|metadata| CertificateView { view, metadata }))
+            let chain = self.chain_of(connection, &bundle)?;
+            let discharged = chain.as_ref().map(StorageChain::discharged);
+            let view = BundleView { status: bundle.status_at(now), attributes, discharged, bundle };
+            Ok(metadata.map(|metadata| CertificateView { view, chain, metadata }))
         })?;
         found.ok_or(Error::NotFound { what: "Granular certificate bundle", id: id.0 })
     }
@@ -262,7 +288,7 @@ impl Registry {
     }
 }
 
-fn issuances(ids: &[String]) -> Result<Vec<(DeviceId, Timestamp)>, Error> {
+fn issuances(ids: &[String]) -> Result<Vec<Issuance>, Error> {
     if ids.len() > ISSUANCES_PER_QUERY_MAX {
         return Err(Error::BadQuery(format!("issuance_ids has more than {ISSUANCES_PER_QUERY_MAX} entries")));
     }
@@ -288,7 +314,11 @@ mod tests {
         let id = issuance_id(DeviceId(12), EnergyCarrier::Electricity, start);
         assert_eq!(id, "12-electricity-20260101T130000Z");
         for text in [id.as_str(), "12-2026-01-01 13:00:00", "12-2026-01-01T13:00:00+00:00"] {
-            assert_eq!(parse_issuance_id(text), Some((DeviceId(12), start)), "{text}");
+            assert_eq!(
+                parse_issuance_id(text),
+                Some(Issuance { device_id: DeviceId(12), start, sdr_id: None }),
+                "{text}"
+            );
         }
         for text in ["zzz", "12", "-1-electricity-20260101T130000Z", "12-steam-20260101T130000Z", "0-2026-01-01", ""] {
             assert_eq!(parse_issuance_id(text), None, "{text}");

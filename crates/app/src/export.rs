@@ -4,7 +4,7 @@
 
 use crate::register::may_read;
 use crate::sheet::{Cell, Sheet, SheetFormat};
-use crate::{Caller, Error, Registry, issuance_id};
+use crate::{Caller, Error, Issuance, Registry, issuance_id};
 use domain::{AccountId, BundleStatus, Capability, DeviceId, EnergySource, EventNumber, Refusal};
 use jiff::Timestamp;
 use std::io::{self, Write};
@@ -47,7 +47,7 @@ pub struct BundleExport {
     pub to: Option<Timestamp>,
     pub status: Option<BundleStatus>,
     /// Of this device and start of production, as an issuance id names them.
-    pub issuance: Option<(DeviceId, Timestamp)>,
+    pub issuance: Option<Issuance>,
     pub with_split_parents: bool,
 }
 
@@ -136,7 +136,11 @@ pub fn write_bundles(
 
 fn row(sheet: &mut Sheet<'_>, listed: &Listed, now: Timestamp) -> Result<(), ExportError> {
     let bundle = &listed.bundle;
-    let issuance = issuance_id(bundle.device_id, listed.energy_carrier, bundle.production.start());
+    let (device, carrier, start) = (bundle.device_id, listed.energy_carrier, bundle.production.start());
+    let issuance = match listed.sdr_id {
+        None => issuance_id(device, carrier, start),
+        Some(sdr) => domain::bundle::storage_issuance_id(device, carrier, start, sdr),
+    };
     let cancellation = bundle.cancellation.as_deref();
     let number = |n: u64| Cell::Number(i64::try_from(n).unwrap_or(i64::MAX));
     sheet.row(&[

@@ -39,6 +39,7 @@ mod seed;
 mod settings;
 mod sheet;
 mod sight;
+mod storage;
 mod throttle;
 mod timed;
 mod work;
@@ -51,7 +52,7 @@ pub use action::{
 pub use api_key::{API_KEY_LIFETIME_MAX, API_KEYS_PER_USER_MAX, NewKey};
 pub use auth::{Caller, Credentials, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SignedIn, generate_password};
 pub use certificate::{
-    BundlePage, BundleQuery, BundleView, CertificateView, ISSUANCES_PER_QUERY_MAX, Period, QUERY_BUNDLES_MAX,
+    BundlePage, BundleQuery, BundleView, CertificateView, ISSUANCES_PER_QUERY_MAX, Issuance, Period, QUERY_BUNDLES_MAX,
     issuance_id, parse_issuance_id,
 };
 pub use clock::Clock;
@@ -83,6 +84,9 @@ pub use seed::{SeedCount, SeedError, SeedFault, SeedFinding, SeedReport, SeedTab
 pub use settings::Settings;
 pub use sheet::{Cell, Sheet, SheetFormat};
 pub use source::{Settings as SourceSettings, Wait};
+pub use storage::{
+    Allocated, ChargeView, DischargeView, Discharged, DrawView, StorageChain, StorageQuery, StorageSummary,
+};
 pub use store::bundle::{Place, listing::Order};
 pub use store::job::{JobKind, JobState};
 pub use store::{MIGRATIONS, Url};

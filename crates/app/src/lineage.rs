@@ -6,10 +6,9 @@
 
 use crate::event::{EventView, view};
 use crate::sight::Sight;
+use crate::storage::{StorageChain, issuance_id_of};
 use crate::{Caller, Error, Registry};
-use domain::{
-    AccountId, Bundle, BundleId, BundleStatus, CertificateRange, DeviceId, EnergyCarrier, EventNumber, Interval,
-};
+use domain::{AccountId, Bundle, BundleId, BundleStatus, CertificateRange, DeviceId, EventNumber, Interval};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use store::Connection;
@@ -62,7 +61,9 @@ pub struct Held {
 pub struct Lineage {
     pub id: BundleId,
     pub device: DeviceId,
-    pub carrier: EnergyCarrier,
+    pub issuance_id: String,
+    /// Of one that was issued on a discharge of storage: back to what was cancelled.
+    pub chain: Option<StorageChain>,
     pub production: Interval,
     /// Of what it was issued as, as far back as is shown.
     pub root: CertificateRange,
@@ -116,14 +117,16 @@ impl Registry {
                     .map(|(_, bundle)| bundle.id.0)
                     .collect();
                 let events = store::event::of_bundles(tx, &ids, None, limit(LINEAGE_EVENTS_MAX))?;
-                let attributes: Vec<i64> =
-                    family.found.get(&id).map(|(_, bundle)| bundle.attributes_id.0).into_iter().collect();
-                let carrier = store::metadata::attributes_by_ids(tx, &attributes)?.into_iter().next();
-                Ok(carrier.map(|attributes| (sight, family, events, attributes.energy_carrier)))
+                let Some((_, itself)) = family.found.get(&id) else { return Ok(None) };
+                let attributes = store::metadata::attributes_by_ids(tx, &[itself.attributes_id.0])?.into_iter().next();
+                let chain = self.chain_of(tx, itself)?;
+                let discharged = chain.as_ref().map(StorageChain::discharged);
+                let issuance = attributes.map(|of| issuance_id_of(itself, &of, discharged.as_ref()));
+                Ok(issuance.map(|issuance_id| (sight, family, events, issuance_id, chain)))
             })
         })?;
         let missing = Error::NotFound { what: "Granular certificate bundle", id: id.0 };
-        let (sight, family, mut events, carrier) = found.ok_or(missing)?;
+        let (sight, family, mut events, issuance_id, chain) = found.ok_or(missing)?;
         let has_more_events = events.len() > LINEAGE_EVENTS_MAX;
         events.truncate(LINEAGE_EVENTS_MAX);
         let events = events.iter().map(|logged| view(&sight, logged)).collect::<Result<_, _>>()?;
@@ -132,7 +135,18 @@ impl Registry {
         let root = root_of(&family, itself);
         let bundles = shown(&sight, &family, now);
         let has_more_bundles = family.has_more;
-        Ok(Lineage { id, device, carrier, production, root, bundles, has_more_bundles, events, has_more_events })
+        Ok(Lineage {
+            id,
+            device,
+            issuance_id,
+            chain,
+            production,
+            root,
+            bundles,
+            has_more_bundles,
+            events,
+            has_more_events,
+        })
     }
 }
 
@@ -166,7 +180,8 @@ fn family(tx: &mut Connection, line: Vec<Bundle>) -> store::Result<Family> {
     let is_withdrawn = family.found.values().any(|(_, bundle)| bundle.status == BundleStatus::Withdrawn);
     let beside = store::bundle::beside(tx, place, root.range, limit(LINEAGE_BUNDLES_MAX))?;
     family.has_more |= beside.len() > LINEAGE_BUNDLES_MAX;
-    for bundle in beside {
+    // of a discharge, only what was issued on the same draw takes the place of what was withdrawn
+    for bundle in beside.into_iter().filter(|bundle| bundle.draw_id == itself.draw_id) {
         // Certificates are numbered as they are issued.
         let is_later = bundle.range.first() > root.range.last();
         match (is_later, bundle.status) {

@@ -91,6 +91,15 @@ pub fn storage_issuance_id(device: DeviceId, carrier: EnergyCarrier, start: Time
     format!("{}-S{sdr}", issuance_id(device, carrier, start))
 }
 
+/// What an issuance id names: a device and a start of production; of certificates issued on a discharge, that too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Issuance {
+    pub device_id: DeviceId,
+    pub start: Timestamp,
+    /// Without one, whatever discharge.
+    pub sdr_id: Option<SdrId>,
+}
+
 /// Certificates of one device and one production interval, held together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {

@@ -8,7 +8,7 @@ mod readings;
 mod register;
 mod storage;
 
-pub use storage::Storage;
+pub use storage::{Snapshot, Storage};
 
 use crate::action::Adopted;
 use crate::{
@@ -565,7 +565,7 @@ impl State {
                 self.next.attributes = attributes.id.next();
                 let key = (attributes.device_id, attributes.device_version, attributes.metadata_id);
                 self.attributes.insert(key, (attributes.id, attributes.hash));
-                self.storage.snapshots.insert(attributes.id, (attributes.metadata_id, attributes.hash));
+                self.storage.snapshot_created(attributes);
             }
             Change::OrderPlaced(order) => {
                 assert_eq!(order.id, self.next.recurring_order, "ids of orders are serial");

@@ -6,7 +6,7 @@
 //! Sources: EnergyTag API v2, Storage; Scheme Standard V2, 1.6 and annexes 2 and 3.
 
 use crate::device::vocabulary;
-use crate::{AttributesId, BundleId, DeviceId, DrawId, Interval, MetadataId, ScrId, SdrId, WattHours};
+use crate::{AttributesId, BundleId, DeviceId, DrawId, EnergySource, Interval, MetadataId, ScrId, SdrId, WattHours};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,7 @@ pub struct Backing {
     /// What they say of the device that made them.
     pub attributes_id: AttributesId,
     pub metadata_id: MetadataId,
+    pub energy_source: EnergySource,
 }
 
 /// Energy of a charge: of certificates, and of no certificate's origin.

@@ -187,9 +187,10 @@ fn scr(value: &Value) -> Scr {
     let backing = optional(&value["bundle_id"], |bundle| Backing {
         bundle_id: BundleId(int(bundle)),
         energy: energy(&value["backed"]),
-        // neither of these is in the event
+        // none of these is in the event
         attributes_id: AttributesId(0),
         metadata_id: MetadataId(0),
+        energy_source: EnergySource::Other,
     });
     Scr {
         id: ScrId(int(&value["id"])),

@@ -6,7 +6,7 @@ use db::{Connection, Error, Result, Row, Select, Table, Value};
 use domain::event::{Entity, EventType};
 use domain::{
     AccountId, AttributesId, Bundle, BundleId, BundleStatus, Cancellation, CertificateRange, DeviceId, DrawId,
-    EnergyCarrier, EnergySource, MetadataId, WattHours,
+    EnergyCarrier, EnergySource, MetadataId, SdrId, WattHours, bundle::Issuance,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -242,7 +242,7 @@ pub struct BundleFilter {
     pub period_end: Option<Timestamp>,
     pub status: Option<BundleStatus>,
     /// Of one device and start of production each; any of them.
-    pub issuances: Option<Vec<(DeviceId, Timestamp)>>,
+    pub issuances: Option<Vec<Issuance>>,
     /// Wholly inside, both included.
     pub range_first: Option<u64>,
     pub range_last: Option<u64>,
@@ -257,6 +257,8 @@ pub struct Listed {
     pub metadata_id: MetadataId,
     pub energy_carrier: EnergyCarrier,
     pub energy_source: EnergySource,
+    /// The discharge that it was issued on.
+    pub sdr_id: Option<SdrId>,
 }
 
 /// A place in the order of (production start, id), after which a page begins.
@@ -299,7 +301,8 @@ pub fn each<E: From<db::Error>>(
         let select = Select::new(concat!(
             "SELECT ",
             columns!(),
-            ", s.metadata_id, s.energy_carrier, s.energy_source FROM bundle b \
+            ", s.metadata_id, s.energy_carrier, s.energy_source, \
+             (SELECT w.sdr_id FROM storage_draw w WHERE w.id = b.draw_id) FROM bundle b \
              JOIN certificate_attributes s ON s.id = b.attributes_id"
         ));
         let select = conditions(select, filter, issuance, &sources, now);
@@ -316,6 +319,7 @@ fn listed_of(row: &Row<'_>) -> Result<Listed> {
         metadata_id: MetadataId(row.get(17)?),
         energy_carrier: coded(row, 18, EnergyCarrier::from_code)?,
         energy_source: coded(row, 19, EnergySource::from_code)?,
+        sdr_id: row.get::<Option<i64>>(20)?.map(SdrId),
     })
 }
 
@@ -359,8 +363,8 @@ pub fn volume(connection: &mut Connection, filter: &BundleFilter, now: Timestamp
 }
 
 /// One look-up for each issuance that is asked for, or one for all.
-fn issuances_of(filter: &BundleFilter) -> Vec<Option<(DeviceId, Timestamp)>> {
-    filter.issuances.as_ref().map_or_else(|| vec![None], |pairs| pairs.iter().map(|pair| Some(*pair)).collect())
+fn issuances_of(filter: &BundleFilter) -> Vec<Option<Issuance>> {
+    filter.issuances.as_ref().map_or_else(|| vec![None], |all| all.iter().map(|one| Some(*one)).collect())
 }
 
 fn sources_of(filter: &BundleFilter) -> Vec<i64> {
@@ -370,7 +374,7 @@ fn sources_of(filter: &BundleFilter) -> Vec<i64> {
 fn conditions<'v>(
     select: Select<'v>,
     filter: &'v BundleFilter,
-    issuance: Option<(DeviceId, Timestamp)>,
+    issuance: Option<Issuance>,
     sources: &'v [i64],
     now: Timestamp,
 ) -> Select<'v> {
@@ -380,7 +384,11 @@ fn conditions<'v>(
     let select = select
         .and("b.account_id = ?", account.filter(|_| !has_device))
         .and("+b.account_id = ?", account.filter(|_| has_device))
-        .and("b.device_id = ? AND b.production_start = ?", issuance.map(|(device, start)| (device.0, start)))
+        .and("b.device_id = ? AND b.production_start = ?", issuance.map(|of| (of.device_id.0, of.start)))
+        .and(
+            "b.draw_id IN (SELECT w.id FROM storage_draw w WHERE w.sdr_id = ?)",
+            issuance.and_then(|of| of.sdr_id).map(|id| id.0),
+        )
         .and("b.device_id = ?", filter.device.map(|id| id.0))
         .and("b.production_start >= ?", filter.period_start)
         .and("b.production_start < ?", filter.period_end)

@@ -9,18 +9,19 @@ pub use listing::{ChargeFilter, DeviceSums, DischargeFilter, charges, discharges
 use crate::code::{coded, count, kept};
 use crate::measurement::interval_of;
 use db::{Connection, Error, Result, Row};
-use domain::seal::Hash;
+use domain::state::Snapshot;
 use domain::storage::{Backing, Share};
 use domain::{
-    AllocationMethod, AttributesId, BundleId, BundleStatus, DeviceId, Draw, DrawId, Efficiency, Interval, MetadataId,
-    Quality, Scr, ScrId, Sdr, SdrId, WattHours,
+    AllocationMethod, AttributesId, BundleId, BundleStatus, DeviceId, Draw, DrawId, Efficiency, EnergySource, Interval,
+    MetadataId, Quality, Scr, ScrId, Sdr, SdrId, WattHours,
 };
 use jiff::Timestamp;
 
 macro_rules! scr_select {
     () => {
         "SELECT c.id, c.device_id, c.start_at, c.end_at, c.energy_wh, c.bundle_id, c.backed_wh, b.attributes_id, \
-         a.metadata_id, c.matching_method, c.created_at, c.is_withdrawn, c.drawn_backed_wh, c.drawn_unbacked_wh \
+         a.metadata_id, c.matching_method, c.created_at, c.is_withdrawn, c.drawn_backed_wh, c.drawn_unbacked_wh, \
+         a.energy_source \
          FROM scr c LEFT JOIN bundle b ON b.id = c.bundle_id LEFT JOIN certificate_attributes a ON a.id = b.attributes_id"
     };
 }
@@ -51,6 +52,7 @@ fn scr_of(row: &Row<'_>) -> Result<Scr> {
             energy: energy(row, 6)?,
             attributes_id: AttributesId(row.get(7)?),
             metadata_id: MetadataId(row.get(8)?),
+            energy_source: coded(row, 14, EnergySource::from_code)?,
         }),
     };
     Ok(Scr {
@@ -274,12 +276,16 @@ pub fn measured(connection: &mut Connection, device: DeviceId, interval: Interva
     Ok((input, output))
 }
 
-/// The metadata and the hash of snapshots.
-pub fn snapshots(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(AttributesId, (MetadataId, Hash))>> {
+/// What of these snapshots counts for storage.
+pub fn snapshots(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(AttributesId, Snapshot)>> {
     connection.query(
-        "SELECT a.id, a.metadata_id, a.hash FROM certificate_attributes a WHERE a.id IN rarray($1)",
+        "SELECT a.id, a.metadata_id, a.energy_source, a.hash FROM certificate_attributes a WHERE a.id IN rarray($1)",
         &[ids.into()],
-        |row| Ok((AttributesId(row.get(0)?), (MetadataId(row.get(1)?), row.get(2)?))),
+        |row| {
+            let (metadata_id, hash) = (MetadataId(row.get(1)?), row.get(3)?);
+            let energy_source = coded(row, 2, EnergySource::from_code)?;
+            Ok((AttributesId(row.get(0)?), Snapshot { metadata_id, energy_source, hash }))
+        },
     )
 }
 

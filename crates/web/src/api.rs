@@ -20,6 +20,7 @@ pub(crate) mod metrics;
 mod organisation;
 mod query;
 mod recurring_order;
+mod storage;
 mod user;
 
 use crate::{App, Error};
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(action::routes())
         .merge(event::routes())
         .merge(recurring_order::routes())
+        .merge(storage::routes())
         .merge(job::routes())
         .merge(health::routes())
         .merge(metrics::routes())

@@ -42,6 +42,7 @@ use utoipa::{IntoResponses, Modify, OpenApi as _};
         (name = "Devices", description = "What is metered"),
         (name = "Measurements", description = "Meter readings"),
         (name = "Certificates", description = "Issue, find, transfer, cancel"),
+        (name = "Storage", description = "What storage took in and gave out, and certificates on what comes out"),
         (name = "Events", description = "What happened: the sealed log, page by page or as it grows"),
         (name = "Jobs", description = "Long work and how far it is"),
         (name = "Health", description = "Whether the registry can work"),
@@ -77,8 +78,9 @@ pub(crate) fn frame() -> OpenApi {
 pub fn openapi() -> OpenApi {
     let mut document = crate::api::routes().into_openapi();
     for (path, item) in &mut document.paths.paths {
+        let is_alone = operations(item).count() == 1;
         for (method, operation) in operations(item) {
-            operation.operation_id = Some(operation_id(method, path));
+            operation.operation_id = Some(operation_id(method, path, is_alone));
             // "Nothing is needed" is an empty list; a list with an empty entry means "may be left out".
             let is_open = operation.security.as_deref().is_some_and(|all| all == [SecurityRequirement::default()]);
             if is_open {
@@ -128,11 +130,13 @@ fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = (&'s
 }
 
 /// What programs that are made from the document call the operation: no two may have one name, and those of handlers are
-/// told apart by their modules only. The words of its path; reading one thing, which has no word of its own, is `read`.
-fn operation_id(method: &str, path: &str) -> String {
+/// told apart by their modules only. The words of its path; reading one thing, which has no word of its own, is `read`. Of
+/// one path with two methods, what GET does says so.
+fn operation_id(method: &str, path: &str, is_alone: bool) -> String {
     let words = path.split('/').filter(|word| !word.is_empty() && !word.starts_with('{'));
-    let reads_one = method == "GET" && path.ends_with('}');
-    words.chain(reads_one.then_some("read")).collect::<Vec<_>>().join("_")
+    let reads = method == "GET" && (path.ends_with('}') || !is_alone);
+    let last = reads.then_some(if path.ends_with('}') { "read" } else { "get" });
+    words.chain(last).collect::<Vec<_>>().join("_")
 }
 
 /// The header that makes a change safe to repeat.

@@ -5,7 +5,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::text::TEXT_CHARS_MAX;
-use domain::{EventNumber, Ratio};
+use domain::{Efficiency, EventNumber, Ratio};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -118,6 +118,31 @@ impl PartialSchema for Share {
 impl ToSchema for Share {
     fn name() -> Cow<'static, str> {
         Cow::Borrowed("Share")
+    }
+}
+
+/// An efficiency factor to 18 digits, rounded down: a number in answers.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor(pub Efficiency);
+
+impl Serialize for Factor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digits = RawValue::from_string(self.0.decimal(18)).map_err(serde::ser::Error::custom)?;
+        digits.serialize(serializer)
+    }
+}
+
+impl PartialSchema for Factor {
+    fn schema() -> RefOr<Schema> {
+        let about = "Above 0 and at most 1";
+        let number = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(1));
+        number.description(Some(about)).examples([serde_json::json!(0.9)]).into()
+    }
+}
+
+impl ToSchema for Factor {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Factor")
     }
 }
 

@@ -15,8 +15,8 @@ pub use sdr::{CreateSdr, Pick};
 
 use super::Rules;
 use crate::{
-    AccountId, Device, DeviceId, DeviceKind, Interval, Quality, ReadingRefusal, Refusal, State, StorageRefusal,
-    WattHours,
+    AccountId, Device, DeviceId, DeviceKind, EnergySource, Interval, Quality, ReadingRefusal, Refusal, State,
+    StorageRefusal, WattHours,
 };
 
 /// What a reading of storage says.
@@ -81,6 +81,19 @@ fn check_record(state: &State, device: &Device, record: &Record, rules: &Rules) 
         return Err(StorageRefusal::AboveAccepted { device_id, start, accepted_wh, recorded_wh, asked_wh }.into());
     }
     Ok(())
+}
+
+/// An energy source that is stated is the one that all certificates are of; `sources` are theirs.
+fn check_source(stated: Option<EnergySource>, sources: &[EnergySource]) -> Result<(), Refusal> {
+    let Some(stated) = stated else { return Ok(()) };
+    if !sources.is_empty() && sources.iter().all(|source| *source == stated) {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let expected = if names.is_empty() { "null".to_owned() } else { names.join(", ") };
+    Err(Refusal::StatementDiffers { member: "charging_energy_source", expected })
 }
 
 /// An account that is stated is the device's.

@@ -5,8 +5,8 @@
 use super::State;
 use crate::seal::Hash;
 use crate::{
-    AttributesId, BundleId, BundleStatus, Change, DeviceId, Draw, DrawId, Interval, MetadataId, Scr, ScrId, Sdr, SdrId,
-    WattHours, bundle::Bundle,
+    AttributesId, BundleId, BundleStatus, CertificateAttributes, Change, DeviceId, Draw, DrawId, EnergySource,
+    Interval, MetadataId, Scr, ScrId, Sdr, SdrId, WattHours, bundle::Bundle,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,8 +25,15 @@ pub struct Storage {
     pub recorded: HashSet<(DeviceId, Timestamp)>,
     /// What a device took in and gave out over an interval, as its readings say.
     pub measured: HashMap<(DeviceId, Interval), (u128, u128)>,
-    /// The metadata and the hash of snapshots.
-    pub snapshots: HashMap<AttributesId, (MetadataId, Hash)>,
+    pub snapshots: HashMap<AttributesId, Snapshot>,
+}
+
+/// What of a snapshot counts for storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub metadata_id: MetadataId,
+    pub energy_source: EnergySource,
+    pub hash: Hash,
 }
 
 impl Storage {
@@ -67,6 +74,12 @@ impl Storage {
         self.recorded.contains(&(device, start))
             || self.charges_of(device, start).next().is_some()
             || self.discharges_of(device, start).next().is_some()
+    }
+
+    pub(super) fn snapshot_created(&mut self, attributes: &CertificateAttributes) {
+        let CertificateAttributes { id, metadata_id, hash, .. } = *attributes;
+        let energy_source = attributes.device.energy_source;
+        self.snapshots.insert(id, Snapshot { metadata_id, energy_source, hash });
     }
 
     /// A bundle came into being; of a split, what it was is taken off with its parent.

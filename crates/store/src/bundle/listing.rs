@@ -5,7 +5,8 @@
 
 use super::{BundleFilter, Place, bundle_of, conditions, sources_of};
 use db::{Connection, Result, Select};
-use domain::{Bundle, BundleId, DeviceId, WattHours};
+use domain::bundle::Issuance;
+use domain::{Bundle, BundleId, WattHours};
 use jiff::{SignedDuration, Timestamp};
 
 /// From which end: the oldest production first, or the newest.
@@ -29,15 +30,15 @@ pub struct Stretch {
 pub fn horizon(
     connection: &mut Connection,
     filter: &BundleFilter,
-    issuance: Option<(DeviceId, Timestamp)>,
+    issuance: Option<Issuance>,
     stretch: Stretch,
     most: i64,
 ) -> Result<Option<Place>> {
-    let device = issuance.map(|(device, _)| device).or(filter.device);
+    let device = issuance.map(|of| of.device_id).or(filter.device);
     let select = Select::new("SELECT b.production_start, b.id FROM bundle b")
         .and("b.account_id = ?", filter.account.filter(|_| device.is_none()).map(|id| id.0))
         .and("b.device_id = ?", device.map(|id| id.0))
-        .and("b.production_start = ?", issuance.map(|(_, start)| start));
+        .and("b.production_start = ?", issuance.map(|of| of.start));
     let select = within(select, filter, stretch);
     let skipped = most.saturating_sub(1);
     let select = match stretch.order {
@@ -52,7 +53,7 @@ pub fn horizon(
 pub fn page(
     connection: &mut Connection,
     filter: &BundleFilter,
-    issuance: Option<(DeviceId, Timestamp)>,
+    issuance: Option<Issuance>,
     now: Timestamp,
     stretch: Stretch,
     limit: i64,
@@ -71,7 +72,7 @@ pub fn page(
 pub fn sum(
     connection: &mut Connection,
     filter: &BundleFilter,
-    issuance: Option<(DeviceId, Timestamp)>,
+    issuance: Option<Issuance>,
     now: Timestamp,
     stretch: Stretch,
 ) -> Result<(u64, WattHours)> {

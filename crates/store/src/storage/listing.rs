@@ -11,6 +11,8 @@ pub struct ChargeFilter {
     pub member: Option<UserId>,
     pub account: Option<AccountId>,
     pub device: Option<DeviceId>,
+    /// Only the one with this id.
+    pub record: Option<i64>,
     /// The charge starts from (included) to (excluded).
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
@@ -23,6 +25,7 @@ pub type DischargeFilter = ChargeFilter;
 macro_rules! conditions {
     ($select:expr, $filter:expr, $of:literal) => {{
         let select = $select
+            .and(concat!($of, ".id = ?"), $filter.record)
             .and(concat!($of, ".device_id = ?"), $filter.device.map(|id| id.0))
             .and(
                 concat!($of, ".device_id IN (SELECT v.id FROM device v WHERE v.account_id = ?)"),

@@ -12,7 +12,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::RESULTS_PER_PAGE;
 use crate::visitor::{Known, Visitor};
-use app::{CertificateView, EventView, FieldView, LineageBundle, Relation, issuance_id};
+use app::{CertificateView, EventView, FieldView, LineageBundle, Relation};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -154,13 +154,12 @@ fn deeds(visitor: &Visitor, found: &CertificateView) -> Vec<Deed> {
 }
 
 fn facts(found: &CertificateView, names: &Names) -> Vec<(&'static str, String)> {
-    let (bundle, attributes) = (&found.view.bundle, &found.view.attributes);
+    let bundle = &found.view.bundle;
     let cancellation = bundle.cancellation.as_deref();
     let beneficiary = cancellation.and_then(|c| c.beneficiary_account);
-    let issuance = issuance_id(bundle.device_id, attributes.energy_carrier, bundle.production.start());
     let facts = [
         ("Held by", Some(names.account(bundle.account_id.0))),
-        ("Issuance id", Some(issuance)),
+        ("Issuance id", Some(found.view.issuance_id())),
         ("Beneficiary", cancellation.map(|c| c.beneficiary.clone())),
         ("Who may claim", beneficiary.map(|id| names.account(id.0))),
         ("Purpose", cancellation.and_then(|c| c.purpose.clone())),

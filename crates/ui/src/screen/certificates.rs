@@ -11,7 +11,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::{BUNDLES_PER_PAGE, CHOICES_MAX, SELECTED_MAX};
 use crate::visitor::{Known, Visitor};
-use app::{BundleList, BundleListing, BundleView, Paging, issuance_id};
+use app::{BundleList, BundleListing, BundleView, Paging};
 use askama::Template;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Path, State};
@@ -253,7 +253,7 @@ impl Row {
         let (start, quantity) = (bundle.production.start(), bundle.range.quantity());
         Self {
             id: bundle.id.0,
-            issuance: issuance_id(bundle.device_id, attributes.energy_carrier, start),
+            issuance: view.issuance_id(),
             interval: format::interval(start, bundle.production.end()),
             energy: format::energy_beside(quantity, largest),
             wh: quantity.0,

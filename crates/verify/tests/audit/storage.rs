@@ -48,7 +48,7 @@ fn store(ledger: &mut Ledger) {
     let cancel = Deed::Cancel { beneficiary: None, beneficiary_account: None, purpose };
     ledger.bundles(ALICE, A, &[issued.id.0], Portion::Whole, cancel);
     let range = CertificateRange::new(issued.range.first() + 100, issued.range.first() + 699).unwrap();
-    let allocation = Allocation { device_id: WIND, start: from, sdr_id: None, range };
+    let allocation = Allocation { device_id: WIND, start: from, sdr_id: None, range, energy_source: None };
     charge(ledger, 10, 600, Some(allocation));
     charge(ledger, 11, 200, None);
     discharge(ledger, 630);
@@ -74,6 +74,7 @@ fn discharge(ledger: &mut Ledger, energy: u64) {
         efficiency: Some(basis),
         picks: vec![],
         account_id: None,
+        energy_source: None,
     };
     ledger.act(ISSUER, &Command::CreateSdr(new));
 }

@@ -6,15 +6,15 @@ use crate::caller::{Asked, Caller, Fresh, PathId, Query, Read};
 use crate::json::{Fields, text};
 use crate::openapi::{ChangeProblems, IdProblems, ReadProblems};
 use crate::page::{Paged, cursor_of};
-use crate::wire::{At, Changed, Text, hex};
+use crate::wire::{At, Changed, Factor, Text, hex};
 use crate::{App, Error};
-use app::{BundleView, CertificateView};
+use app::{BundleView, CertificateView, StorageChain};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{
-    BundleId, BundleStatus, Command, DeviceKind, EnergyCarrier, EnergySource, IssuanceMetadata, MetadataDescription,
-    MetadataId, Outcome,
+    BundleId, BundleStatus, Command, EnergyCarrier, EnergySource, IssuanceMetadata, MetadataDescription, MetadataId,
+    Outcome,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -283,12 +283,12 @@ pub(super) struct BundleBody {
     expiry_datestamp: At,
     /// EnergyTag's configuration under which it was issued.
     registry_configuration: u8,
-    /// Whether the device was storage at issue.
+    /// Whether it was issued on a discharge of storage.
     is_storage: bool,
-    /// Not stated by this version: always `null`.
+    /// The discharge record that it was issued on; `null` of production.
     sdr_allocation_id: Option<i64>,
-    /// Not stated by this version: always `null`.
-    storage_efficiency_factor: Option<u64>,
+    /// What of the energy that was charged came out: to 18 digits, rounded down; `null` of production.
+    storage_efficiency_factor: Option<Factor>,
     /// The bundle it was split from; `null` if it was issued.
     parent_id: Option<i64>,
     created_at: At,
@@ -326,7 +326,7 @@ impl From<&BundleView> for BundleBody {
         let cancellation = bundle.cancellation.as_deref();
         Self {
             id: bundle.id.0,
-            issuance_id: app::issuance_id(bundle.device_id, attributes.energy_carrier, bundle.production.start()),
+            issuance_id: view.issuance_id(),
             hash: hex(&bundle.hash),
             certificate_bundle_status: view.status,
             account_id: bundle.account_id.0,
@@ -348,9 +348,9 @@ impl From<&BundleView> for BundleBody {
             issuance_datestamp: bundle.issued_at.into(),
             expiry_datestamp: bundle.expires_at.into(),
             registry_configuration: REGISTRY_CONFIGURATION,
-            is_storage: attributes.device.kind == DeviceKind::Storage,
-            sdr_allocation_id: None,
-            storage_efficiency_factor: None,
+            is_storage: bundle.draw_id.is_some(),
+            sdr_allocation_id: view.discharged.map(|of| of.sdr_id.0),
+            storage_efficiency_factor: view.discharged.map(|of| Factor(of.efficiency)),
             parent_id: bundle.parent_id.map(|id| id.0),
             created_at: bundle.issued_at.into(),
             is_deleted: false,
@@ -384,6 +384,64 @@ struct CertificateBody {
     meter_data_id: Option<String>,
     #[serde(flatten)]
     metadata: MetadataCreate,
+    /// Of a certificate issued on a discharge: the storage, and the way back to what was cancelled. `null` of production.
+    storage: Option<StorageBody>,
+}
+
+/// The storage behind a certificate, and the way back to the certificates that were cancelled for it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CertificateStorage)]
+pub(super) struct StorageBody {
+    /// The storage device.
+    storage_device_id: i64,
+    /// What it was called when the discharge was recorded.
+    storage_device_name: String,
+    /// Where it stood.
+    storage_device_location: String,
+    /// The kind of store, as free text.
+    storage_device_technology_type: String,
+    /// The most it could deliver, in W.
+    storage_device_capacity: u64,
+    discharging_start_datetime: At,
+    discharging_end_datetime: At,
+    /// The discharge record.
+    sdr_allocation_id: i64,
+    /// The charge record that it draws on.
+    scr_allocation_id: i64,
+    charging_start_datetime: At,
+    charging_end_datetime: At,
+    /// The bundle that was cancelled for the charge.
+    cancelled_bundle_id: i64,
+    /// The device that made its energy, or the storage device that gave it out.
+    origin_device_id: i64,
+    /// Its first certificate, included.
+    cancelled_bundle_id_range_start: u64,
+    /// Its last certificate, included.
+    cancelled_bundle_id_range_end: u64,
+}
+
+impl From<&StorageChain> for StorageBody {
+    fn from(chain: &StorageChain) -> Self {
+        let (discharge, charge) = (&chain.sdr, &chain.scr);
+        let (cancelled, storage) = (&chain.cancelled, &chain.storage.device);
+        Self {
+            storage_device_id: discharge.device_id.0,
+            storage_device_name: storage.name.clone(),
+            storage_device_location: storage.location.clone(),
+            storage_device_technology_type: storage.technology_type.clone(),
+            storage_device_capacity: storage.capacity_watts,
+            discharging_start_datetime: discharge.interval.start().into(),
+            discharging_end_datetime: discharge.interval.end().into(),
+            sdr_allocation_id: discharge.id.0,
+            scr_allocation_id: charge.id.0,
+            charging_start_datetime: charge.interval.start().into(),
+            charging_end_datetime: charge.interval.end().into(),
+            cancelled_bundle_id: cancelled.id.0,
+            origin_device_id: cancelled.device_id.0,
+            cancelled_bundle_id_range_start: cancelled.range.first(),
+            cancelled_bundle_id_range_end: cancelled.range.last(),
+        }
+    }
 }
 
 impl From<CertificateView> for CertificateBody {
@@ -400,6 +458,7 @@ impl From<CertificateView> for CertificateBody {
             peak_demand: device.peak_demand_watts,
             location: device.location,
             meter_data_id: device.meter_data_id,
+            storage: certificate.chain.as_ref().map(Into::into),
             metadata: certificate.metadata.description.into(),
         }
     }

@@ -136,11 +136,12 @@ impl Read for CreateBundleAsked {
         let bundle_quantity = fields.required("bundle_quantity", whole(1, READING_WH_MAX));
         let issuance_id = fields.optional("issuance_id", text);
         let issuance = issuance_id.as_deref().and_then(|id| {
-            let found = app::parse_issuance_id(id);
+            // nothing is created on a discharge here
+            let found = app::parse_issuance_id(id).filter(|of| of.sdr_id.is_none());
             if found.is_none() {
                 fields.fault("issuance_id", rule("value_error", format!("Value error, Invalid issuance ID: {id}")));
             }
-            found
+            found.map(|of| (of.device_id, of.start))
         });
         let certificate = whole(1, CERTIFICATE_MAX);
         let asked = Self {
@@ -277,7 +278,7 @@ async fn create_bundle(
     };
     let Outcome::Created(created) = outcome else { return Err(unexpected("creating a bundle")) };
     let (bundle, attributes) = (created.bundle, Arc::new(created.attributes));
-    let view = BundleView { status: bundle.status, bundle, attributes };
+    let view = BundleView { status: bundle.status, discharged: None, bundle, attributes };
     let body = CreatedBody { bundle: (&view).into(), exists: !dry_run };
     Ok(Changed { status: StatusCode::CREATED, event, body })
 }

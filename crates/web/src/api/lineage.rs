@@ -1,6 +1,6 @@
 //! Where a bundle comes from and what became of it.
 
-use super::certificate::BundleStatusWord;
+use super::certificate::{BundleStatusWord, StorageBody};
 use super::event::{EventBody, value_of};
 use crate::caller::{Caller, Fresh, PathId};
 use crate::openapi::{IdProblems, ReadProblems};
@@ -29,8 +29,10 @@ struct LineageBody {
     id: i64,
     /// That of the bundle that was asked for.
     issuance_id: String,
-    /// The device that made the energy.
+    /// The device that made the energy, or the storage device that gave it out.
     device_id: i64,
+    /// Of a certificate issued on a discharge: the storage, and the way back to what was cancelled. `null` of production.
+    storage: Option<StorageBody>,
     /// When the interval of production begins, included.
     production_starting_interval: At,
     /// When it ends, not included.
@@ -196,7 +198,8 @@ async fn read_lineage(
     let lineage = app.blocking(move |registry| registry.lineage(&caller, BundleId(id), fresh)).await?;
     Ok(Json(LineageBody {
         id: lineage.id.0,
-        issuance_id: app::issuance_id(lineage.device, lineage.carrier, lineage.production.start()),
+        issuance_id: lineage.issuance_id,
+        storage: lineage.chain.as_ref().map(Into::into),
         device_id: lineage.device.0,
         production_starting_interval: lineage.production.start().into(),
         production_ending_interval: lineage.production.end().into(),

@@ -4,6 +4,7 @@ mod scopes;
 mod strangers;
 mod tokens;
 
+use crate::storage::{Stored, stored};
 use crate::story::{device_body, metadata_body};
 use crate::{START, app, merged, start};
 use domain::action::Deed;
@@ -111,6 +112,18 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/certificate/action/list",              "! + + + + + + + + + +"), // of their own
     ("GET", "/certificate/action/{id}",              "! ? + + ? ? + + + ? ?"),
     ("GET", "/certificate/action/rejected/{id}",     "! ? + + ? ? + + + ? ?"),
+    ("POST", "/storage/create_scr",                  "! x + + x x x x x x x"),
+    ("POST", "/storage/create_sdr",                  "! x + + x x x x x x x"),
+    ("POST", "/storage/withdraw_scr",                "! x + + x x x x x x x"),
+    ("POST", "/storage/withdraw_sdr",                "! x + + x x x x x x x"),
+    ("POST", "/storage/issue_sdgc",                  "! x + + x x x x x x x"),
+    ("GET", "/storage/query_scr",                    "! + + + + + + + + + +"), // of their own
+    ("POST", "/storage/query_scr",                   "! + + + + + + + + + +"),
+    ("GET", "/storage/query_sdr",                    "! + + + + + + + + + +"),
+    ("POST", "/storage/query_sdr",                   "! + + + + + + + + + +"),
+    ("GET", "/storage/scr/{id}",                     "! ? + + ? ? + + + ? ?"),
+    ("GET", "/storage/sdr/{id}",                     "! ? + + ? ? + + + ? ?"),
+    ("GET", "/storage/device/{id}",                  "! ? + + ? ? + + + ? ?"),
     ("GET", "/event/query",                          "! ? + + ? ? + + + ? ?"),
     ("GET", "/event/stream",                         "! + + + + + + + + + +"), // of what is theirs
     ("GET", "/job/list",                             "! + + + + + + + + + +"), // their own
@@ -123,7 +136,12 @@ const ACCESS: &[(&str, &str, &str)] = &[
 ];
 
 /// What is only rehearsed, so that each caller finds the bundles as they were.
-const DEEDS: [&str; 9] = [
+const DEEDS: [&str; 14] = [
+    "/storage/create_scr",
+    "/storage/create_sdr",
+    "/storage/withdraw_scr",
+    "/storage/withdraw_sdr",
+    "/storage/issue_sdgc",
     "/certificate/update_mutables",
     "/certificate/transfer",
     "/certificate/cancel",
@@ -147,6 +165,8 @@ pub(crate) struct World {
     rest: Cell<BundleId>,
     /// What is changed and deleted: it is there for nothing else.
     spare: Spare,
+    /// Of the source account, with a charge that is drawn on and a discharge, and a charge that is not.
+    battery: Stored,
 }
 
 struct Spare {
@@ -193,7 +213,8 @@ impl World {
         kit.readings(device, later(3), 100);
         assert_eq!(administrator.post("/certificate/issue", &issue).expect(202).json["issued"], 1);
         kit.readings(device, later(4), 100);
-        Self { app, source, target, member, action, rest: Cell::new(BundleId(4)), spare }
+        let battery = stored(&app, "stored", source);
+        Self { app, source, target, member, action, rest: Cell::new(BundleId(4)), spare, battery }
     }
 
     /// Withdraws 1 Wh of reading 4, so that there is something to release.
@@ -279,6 +300,16 @@ impl World {
             "/certificate/claim" => on(2),
             "/certificate/lock" | "/certificate/withdraw" => merged(on(1), &because),
             "/certificate/update_mutables" => merged(on(1), &json!({"account_id": self.target})),
+            "/storage/create_scr" => json!({
+                "device_id": self.battery.device, "charging_start_datetime": "2026-02-01T01:00:00Z",
+                "charging_end_datetime": "2026-02-01T02:00:00Z", "charging_energy": 10,
+            }),
+            "/storage/create_sdr" => json!({
+                "device_id": self.battery.device, "discharging_start_datetime": "2026-02-01T03:00:00Z",
+                "discharging_end_datetime": "2026-02-01T04:00:00Z", "discharge_energy": 10,
+            }),
+            "/storage/withdraw_scr" => json!({"scr_allocation_id": self.battery.undrawn}),
+            "/storage/withdraw_sdr" | "/storage/issue_sdgc" => json!({"sdr_allocation_id": self.battery.sdr}),
             "/certificate/unlock" => merged(on(3), &because),
             "/change_log_level" => json!({"level": "INFO"}),
             _ => json!({}),
@@ -290,6 +321,9 @@ impl World {
             "/organisation/update/{id}" | "/organisation/delete/{id}" => self.spare.organisation,
             "/account/update/{id}" | "/account/delete/{id}" => self.spare.account,
             "/device/update/{id}" | "/device/delete/{id}" => self.spare.device,
+            "/storage/scr/{id}" => self.battery.scr,
+            "/storage/sdr/{id}" => self.battery.sdr,
+            "/storage/device/{id}" => self.battery.device.0,
             "/measurement/release/{id}" => 4,
             "/measurement/delete/{id}" => 5,
             _ => 1,

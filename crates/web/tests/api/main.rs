@@ -35,6 +35,7 @@ mod recurring_order;
 mod reserve;
 mod seed;
 mod slow;
+mod storage;
 mod story;
 mod stream;
 mod transfer;

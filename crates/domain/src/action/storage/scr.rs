@@ -6,15 +6,16 @@
 //! stands on it; another energy source is stated. Of withdrawing: forbidden; missing; drawn. Withdrawing again changes
 //! nothing; the certificates stay cancelled for storage and can be allocated again.
 
-use super::{Direction, Record, check_account, check_record, storage_device};
+use super::{Direction, Record, check_account, check_record, check_source, storage_device};
 use crate::action::claim::PURPOSE_STORAGE;
 use crate::action::selection::child_of;
 use crate::action::{Outcome, Rules};
 use crate::bundle::Mutable;
+use crate::state::Snapshot;
 use crate::storage::{Backing, Share};
 use crate::{
     AccountId, Actor, Bundle, BundleId, BundleStatus, Capability, CertificateRange, Change, Changes, DeviceId,
-    Interval, Refusal, Scr, ScrId, SdrId, State, StorageRefusal, WattHours,
+    EnergySource, Interval, Refusal, Scr, ScrId, SdrId, State, StorageRefusal, WattHours,
 };
 use jiff::Timestamp;
 
@@ -40,6 +41,8 @@ pub struct Allocation {
     pub start: Timestamp,
     pub sdr_id: Option<SdrId>,
     pub range: CertificateRange,
+    /// If it is stated, it must be theirs.
+    pub energy_source: Option<EnergySource>,
 }
 
 type Decision = Result<(Changes, Outcome), Refusal>;
@@ -64,10 +67,9 @@ pub(in crate::action) fn create(
         Some(allocation) => {
             let bundle = allocated(state, device.account_id, new, allocation)?;
             let bundle_id = split_off(bundle, allocation.range, state.next.bundle, &mut changes);
-            let (metadata_id, _) =
-                *state.storage.snapshots.get(&bundle.attributes_id).expect("the bundle's snapshot was loaded");
-            let energy = allocation.range.quantity();
-            Some(Backing { bundle_id, energy, attributes_id: bundle.attributes_id, metadata_id })
+            let Snapshot { metadata_id, energy_source, .. } = snapshot_of(state, bundle);
+            let (energy, attributes_id) = (allocation.range.quantity(), bundle.attributes_id);
+            Some(Backing { bundle_id, energy, attributes_id, metadata_id, energy_source })
         }
     };
     let scr = Scr {
@@ -135,10 +137,16 @@ fn allocated<'s>(
     if start < new.interval.start() || end > new.interval.end() {
         return Err(StorageRefusal::ProducedElsewhen { bundle_id, start, end }.into());
     }
-    match state.storage.allocated_to(bundle_id) {
-        Some(scr_id) => Err(StorageRefusal::BundleAllocated { bundle_id, scr_id }.into()),
-        None => Ok(bundle),
+    if let Some(scr_id) = state.storage.allocated_to(bundle_id) {
+        return Err(StorageRefusal::BundleAllocated { bundle_id, scr_id }.into());
     }
+    let source = snapshot_of(state, bundle).energy_source;
+    check_source(allocation.energy_source, &[source])?;
+    Ok(bundle)
+}
+
+fn snapshot_of(state: &State, bundle: &Bundle) -> Snapshot {
+    *state.storage.snapshots.get(&bundle.attributes_id).expect("the bundle's snapshot was loaded")
 }
 
 /// Splits a bundle so that one holds exactly `range`, and says which. Up to two splits: first what lies before, then what

@@ -37,7 +37,7 @@ pub(in crate::action) fn issue(
     let expires_at = expires_at.ok_or_else(|| not_recordable(ReadingRefusal::NoExpiry))?;
     let (mut changes, mut result, mut total) = (Vec::new(), Vec::new(), WattHours::ZERO);
     let (mut next_bundle, mut next_certificate) = (state.next.bundle, device.next_certificate);
-    let hash_of = |id| state.storage.snapshots.get(&id).expect("snapshots behind a draw were loaded").1;
+    let hash_of = |id| state.storage.snapshots.get(&id).expect("snapshots behind a draw were loaded").hash;
     for draw in state.storage.draws_of(sdr_id) {
         let quantity = draw.certificates.saturating_sub(state.storage.live_of(draw.id));
         let backing = state.storage.scrs.get(&draw.scr_id).and_then(|scr| scr.backing);

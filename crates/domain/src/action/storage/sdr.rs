@@ -6,10 +6,10 @@
 //! above); another account is stated; nothing was charged before; the method is missing, or not the device's; the
 //! efficiency factor is missing, or of an interval that is too long, in the future, before operation, too late for the
 //! first; it is not above 0 and at most 1; charges are stated where the method says them; and of the operator's discretion:
-//! a charge is missing, repeated, not open for so much; together they are not what is drawn. Of withdrawing: forbidden;
-//! missing; certificates stand on it. Withdrawing again changes nothing; what it drew is in the reservoir again.
+//! a charge is missing, repeated, not open for so much; together they are not what is drawn; another energy source is
+//! stated. Of withdrawing: forbidden; missing; certificates stand on it. Withdrawing again changes nothing; what it drew is in the reservoir again.
 
-use super::{Direction, Record, check_account, check_record, storage_device};
+use super::{Direction, Record, check_account, check_record, check_source, storage_device};
 use crate::action::issue::snapshot;
 use crate::action::{Outcome, Rules};
 use crate::storage::{
@@ -17,7 +17,8 @@ use crate::storage::{
 };
 use crate::{
     AccountId, Actor, AttributesId, Capability, CertificateAttributes, Change, Changes, Device, DeviceId, Draw,
-    Efficiency, Interval, MetadataId, Refusal, Scr, ScrId, Sdr, SdrId, State, StorageRefusal, WattHours, seal,
+    Efficiency, EnergySource, Interval, MetadataId, Refusal, Scr, ScrId, Sdr, SdrId, State, StorageRefusal, WattHours,
+    seal,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -37,6 +38,8 @@ pub struct CreateSdr {
     pub picks: Vec<Pick>,
     /// If it is stated, it must be the device's.
     pub account_id: Option<AccountId>,
+    /// If it is stated, all certificates that are drawn must be of it.
+    pub energy_source: Option<EnergySource>,
 }
 
 /// What is to be drawn of a charge, gross.
@@ -84,6 +87,7 @@ pub(in crate::action) fn create(
             storage::allocate(method, &open, need)
         }
     };
+    check_source(new.energy_source, &sources_of(state, &picks))?;
     let id = state.next.sdr;
     let sdr = Sdr { id, device_id, interval, energy, method, efficiency, created_at: now, is_withdrawn: false };
     let (changes, draws) = recorded_with_draws(state, device, &sdr, &picks);
@@ -160,6 +164,14 @@ fn measured(
         charge_before_wh: charge_before,
         charge_after_wh: charge_after,
     })
+}
+
+/// What the certificates were made from that back what is drawn.
+fn sources_of(state: &State, picks: &[(ScrId, WattHours)]) -> Vec<EnergySource> {
+    let drawn = picks.iter().filter_map(|(id, _)| state.storage.scrs.get(id));
+    // what is backed is drawn first
+    let backed = drawn.filter(|scr| scr.open().backed > WattHours::ZERO);
+    backed.filter_map(|scr| scr.backing).map(|backing| backing.energy_source).collect()
 }
 
 fn open_of(scr: &Scr) -> Open {

@@ -69,8 +69,9 @@ pub(super) fn run(state: &mut State, actor: UserId, command: &Command) -> Result
 }
 
 pub(super) fn charge(interval: Interval, energy: u64, backing: Option<(DeviceId, CertificateRange)>) -> CreateScr {
+    let start = interval.start();
     let allocation =
-        backing.map(|(device_id, range)| Allocation { device_id, start: interval.start(), sdr_id: None, range });
+        backing.map(|(device_id, range)| Allocation { device_id, start, sdr_id: None, range, energy_source: None });
     let matching_method = backing.map(|_| "single bidding zone".to_owned());
     CreateScr { device_id: BATTERY, interval, energy: WattHours(energy), allocation, matching_method, account_id: None }
 }
@@ -90,6 +91,7 @@ pub(super) fn discharge(interval: Interval, energy: u64, method: AllocationMetho
         efficiency: Some(january()),
         picks: Vec::new(),
         account_id: None,
+        energy_source: None,
     }
 }
 
@@ -217,7 +219,7 @@ fn certificates_of_a_discharge_are_the_storage_devices_with_the_attributes_of_wh
     assert_eq!((solar.attributes_id, solar.draw_id), (backing.attributes_id, Some(draws[0].id)));
     assert_eq!((solar.range.first(), solar.range.last(), wind.range.first()), (1, 540_000, 540_001));
     assert_eq!(solar.expires_at, crate::time::expiry(hour(18).end(), 2).unwrap());
-    let hash = |id| state.storage.snapshots[&id].1;
+    let hash = |id| state.storage.snapshots[&id].hash;
     let storage = draws[0].attributes_id.unwrap();
     let expected = crate::seal::sdgc_hash(solar, &hash(solar.attributes_id), &hash(storage), draws[0].id);
     assert_eq!(solar.hash, expected);
@@ -322,7 +324,13 @@ fn certificates_of_a_discharge_charge_another_battery() {
     let range = CertificateRange::new(1, 300_000).unwrap();
     let named = |sdr_id| CreateScr {
         device_id: SECOND,
-        allocation: Some(Allocation { device_id: BATTERY, start: hour(18).start(), sdr_id, range }),
+        allocation: Some(Allocation {
+            device_id: BATTERY,
+            start: hour(18).start(),
+            sdr_id,
+            range,
+            energy_source: None,
+        }),
         ..charge(hour(18), 300_000, None)
     };
     let issuance_id = "2-electricity-20260228T180000Z".to_owned();

@@ -121,7 +121,8 @@ impl Dice {
         let longest = if self.percent(90) { held.last.min(first + energy.0.max(1) - 1) } else { held.last + 1 };
         let range = CertificateRange::new(first, longest).expect("it is not empty");
         let sdr_id = model.sdr_of(held.id).map(SdrId).filter(|_| self.percent(95));
-        Allocation { device_id: held.device, start: model.birth(held.id).production.start(), sdr_id, range }
+        let start = model.birth(held.id).production.start();
+        Allocation { device_id: held.device, start, sdr_id, range, energy_source: None }
     }
 
     fn new_discharge(&mut self, model: &Model, now: Timestamp) -> CreateSdr {
@@ -141,7 +142,7 @@ impl Dice {
         let picks = if by_discretion || self.percent(3) { self.picks(model, device_id, energy) } else { Vec::new() };
         let energy = WattHours(u64::try_from(energy).expect("it is not negative"));
         let account_id = self.percent(3).then(|| self.account(model));
-        CreateSdr { device_id, interval, energy, method, efficiency, picks, account_id }
+        CreateSdr { device_id, interval, energy, method, efficiency, picks, account_id, energy_source: None }
     }
 
     /// Mostly one that gives a factor below 1.

@@ -5,6 +5,7 @@
 
 use super::World;
 use crate::operations::{Operation, operations};
+use crate::storage::{STORED_READINGS, stored};
 use crate::{START, merged};
 use domain::{AccountId, Role};
 use serde_json::{Value, json};
@@ -28,6 +29,9 @@ enum Kind {
     Rejected,
     Order,
     ApiKey,
+    Scr,
+    Sdr,
+    Battery,
 }
 
 /// Never given to anything.
@@ -46,7 +50,10 @@ const TOLD: [(&str, &str, &str); 4] = [
 ];
 
 /// Words of the path, longest first, and what an id after them is the id of.
-const PATHS: [(&str, Kind); 12] = [
+const PATHS: [(&str, Kind); 15] = [
+    ("/storage/device/", Kind::Battery),
+    ("/storage/scr/", Kind::Scr),
+    ("/storage/sdr/", Kind::Sdr),
     ("/auth/api_key/", Kind::ApiKey),
     ("/certificate/metadata/", Kind::Metadata),
     ("/certificate/action/rejected/", Kind::Rejected),
@@ -88,7 +95,11 @@ const MEMBERS: &[(&str, Option<Kind>)] = &[
     ("client_id", None),
     ("issuance_id", None),
     ("issuance_ids", None),
-    ("sdr_allocation_id", None),
+    ("scr_allocation_id", Some(Kind::Scr)),
+    ("sdr_allocation_id", Some(Kind::Sdr)),
+    // Of a charge or a discharge, as the operation says; lists only ever show what is the caller's.
+    ("source_allocation_id", None),
+    ("gc_issuance_id", None),
     ("account_id_to_update_to", Some(Kind::Account)),
     ("id_to_update_to", Some(Kind::Account)),
 ];
@@ -136,7 +147,8 @@ impl<'w> Maker<'w> {
         let device = kit.device(&name, account);
         let metadata = kit.metadata().0;
         kit.readings(device, hours_from(crate::start(), 2), 100);
-        let reading = self.readings.replace(self.readings.get() + 2) + 1;
+        // the first of two, with those of storage behind them
+        let reading = self.readings.replace(self.readings.get() + 2 + STORED_READINGS) + 1;
         let known = self.administrator.get(&format!("/measurement/{reading}")).expect(200);
         assert_eq!(known.json["device_id"], device.0);
         let issue = json!({"metadata_id": metadata, "from": START, "to": "2026-03-01", "device_ids": [device]});
@@ -157,6 +169,7 @@ impl<'w> Maker<'w> {
         let refused = merged(cancel, &json!({"target_id": account, "granular_certificate_bundle_ids": [bundle(1)]}));
         trader.post("/certificate/transfer", &refused).expect(400);
         let rejected = trader.get("/certificate/action/list?status=rejected").expect(200).json;
+        let battery = stored(&self.world.app, &format!("{name} stored"), account);
         let key = user.post("/auth/api_key/create", &json!({"name": name, "scopes": ["read"]})).expect(201).json;
         BTreeMap::from([
             (Kind::ApiKey, number(&key["id"])),
@@ -171,6 +184,9 @@ impl<'w> Maker<'w> {
             (Kind::Action, number(&action["id"])),
             (Kind::Rejected, number(&rejected["actions"][0]["rejected_id"])),
             (Kind::Order, number(&order["id"])),
+            (Kind::Scr, battery.scr),
+            (Kind::Sdr, battery.sdr),
+            (Kind::Battery, battery.device.0),
         ])
     }
 }

@@ -212,8 +212,8 @@ fn no_read_minds_a_body() {
     let auditor = seeded.app.with_user(&[Role::Auditor, Role::RegistryAdministrator], &[]);
     let mut checked = 0;
     for operation in operations().into_iter().filter(|operation| !operation.changes()) {
-        // A stream has no end.
-        if operation.path.ends_with("/stream") {
+        // A stream has no end, and queries of storage are asked in the body, as the specification has it.
+        if operation.path.ends_with("/stream") || operation.path.starts_with("/storage/query_") {
             continue;
         }
         let address = operation.path.replace("{id}", "1");

@@ -119,9 +119,12 @@ fn only_what_was_cancelled_for_storage_in_that_hour_is_allocated() {
     let (active, elsewhere) = (other(11, None, &mut state), other(9, Some(Some(PURPOSE_STORAGE)), &mut state));
     let disclosed = other(8, Some(Some("disclosure")), &mut state);
     let new = |energy, start: Timestamp, range| {
-        let allocation = Allocation { device_id: SOLAR, start, sdr_id: None, range };
+        let allocation = Allocation { device_id: SOLAR, start, sdr_id: None, range, energy_source: None };
         CreateScr { allocation: Some(allocation), ..charge(hour(10), energy, None) }
     };
+    let solar = Refusal::StatementDiffers { member: "charging_energy_source", expected: "solar_pv".to_owned() };
+    let mut of_wind = new(500, hour(10).start(), range(1, 100));
+    of_wind.allocation.as_mut().unwrap().energy_source = Some(EnergySource::Wind);
     let at_ten = |energy, first, last| new(energy, hour(10).start(), range(first, last));
     let not_held = |first, last| Storage::RangeNotHeld {
         account_id: SELLER,
@@ -129,7 +132,13 @@ fn only_what_was_cancelled_for_storage_in_that_hour_is_allocated() {
         first,
         last,
     };
-    let sd = Allocation { device_id: SOLAR, start: hour(10).start(), sdr_id: Some(SdrId(7)), range: range(1, 9) };
+    let sd = Allocation {
+        device_id: SOLAR,
+        start: hour(10).start(),
+        sdr_id: Some(SdrId(7)),
+        range: range(1, 9),
+        energy_source: None,
+    };
     let sd = CreateScr { allocation: Some(sd), ..charge(hour(10), 500, None) };
     for (new, expected) in [
         (
@@ -164,6 +173,7 @@ fn only_what_was_cancelled_for_storage_in_that_hour_is_allocated() {
             new(500, hour(9).start(), range(1_101, 1_200)),
             Storage::ProducedElsewhen { bundle_id: elsewhere, start: hour(9).start(), end: hour(9).end() }.into(),
         ),
+        (of_wind, solar),
     ] {
         assert_eq!(refusal(&state, ISSUER, &Command::CreateScr(new.clone())), expected, "{new:?}");
     }
@@ -200,6 +210,11 @@ fn a_discharge_draws_on_what_was_charged_by_the_devices_method() {
         (
             CreateSdr { efficiency: None, ..discharge(hour(18), 900, fifo) },
             Storage::EfficiencyMissing { device_id }.into(),
+        ),
+        (
+            // no certificates back what it draws
+            CreateSdr { energy_source: Some(EnergySource::Wind), ..discharge(hour(18), 900, fifo) },
+            Refusal::StatementDiffers { member: "charging_energy_source", expected: "null".to_owned() },
         ),
     ] {
         assert_eq!(refusal(&state, ISSUER, &Command::CreateSdr(new.clone())), expected, "{new:?}");

@@ -78,7 +78,7 @@ fn command_of(step: &Step, state: &State) -> (UserId, Command) {
                 let last = bundle.range.last().min(first + step.energy / 2);
                 let range = CertificateRange::new(first, last).unwrap();
                 let (device_id, start) = (bundle.device_id, bundle.production.start());
-                Allocation { device_id, start, sdr_id: state.sdr_of(&bundle), range }
+                Allocation { device_id, start, sdr_id: state.sdr_of(&bundle), range, energy_source: None }
             });
             let interval = allocation.map_or(hour(step.of_day), |allocation| {
                 Interval::new(allocation.start, allocation.start + 1.hour()).unwrap()

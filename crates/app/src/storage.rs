@@ -1,0 +1,341 @@
+//! Storage records are read within the caller's scope, and followed from a discharge back to what was cancelled. They are
+//! made through the queue like everything else.
+
+use crate::register::may_read;
+use crate::{Caller, Error, Page, Paging, Registry};
+use domain::{
+    AccountId, AllocationMethod, Bundle, Capability, CertificateAttributes, Device, DeviceId, DeviceKind, Draw, DrawId,
+    Efficiency, EnergySource, EventNumber, Scr, ScrId, Sdr, SdrId, WattHours,
+};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::Connection;
+use store::storage::{ChargeFilter, DeviceSums};
+
+/// Which records to find. Absent filters filter nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageQuery {
+    pub account: Option<AccountId>,
+    pub device: Option<DeviceId>,
+    /// The one with this id.
+    pub record: Option<i64>,
+    /// That start from (included) to (excluded).
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+    pub with_withdrawn: bool,
+    pub paging: Paging<i64>,
+}
+
+/// A charge, with what backs it and what draws on it.
+#[derive(Clone, Debug)]
+pub struct ChargeView {
+    pub scr: Scr,
+    /// The storage device's.
+    pub account_id: AccountId,
+    pub allocated: Option<Allocated>,
+    /// Discharges that draw on it, the standing ones.
+    pub drawn_by: Vec<SdrId>,
+}
+
+/// The certificates that back a charge.
+#[derive(Clone, Debug)]
+pub struct Allocated {
+    pub bundle: Bundle,
+    pub issuance_id: String,
+    pub energy_source: EnergySource,
+}
+
+/// A discharge, with what it draws.
+#[derive(Clone, Debug)]
+pub struct DischargeView {
+    pub sdr: Sdr,
+    pub account_id: AccountId,
+    pub draws: Vec<DrawView>,
+}
+
+/// What a discharge draws of a charge, and what is live of the certificates on it.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawView {
+    pub draw: Draw,
+    pub live: WattHours,
+    /// Of the certificates behind it; `None` of no certificate's origin.
+    pub energy_source: Option<EnergySource>,
+}
+
+impl DischargeView {
+    /// What was discharged beyond what it draws: of unrecorded origin.
+    pub fn unrecorded(&self) -> WattHours {
+        let drawn: WattHours = self.draws.iter().map(|view| view.draw.taken.total()).sum();
+        if u128::from(drawn.0) >= self.sdr.efficiency.gross_of(self.sdr.energy) {
+            return WattHours::ZERO;
+        }
+        self.sdr.energy.saturating_sub(self.sdr.efficiency.net_of(drawn))
+    }
+}
+
+/// What the standing records of a device come to. All it charged is certified, lost, drawn of no certificate, or left.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageSummary {
+    pub device_id: DeviceId,
+    pub account_id: AccountId,
+    pub sums: DeviceSums,
+    /// As its first discharge fixed it.
+    pub method: Option<AllocationMethod>,
+    /// Of its last standing discharge.
+    pub efficiency: Option<Efficiency>,
+}
+
+impl StorageSummary {
+    pub fn losses(&self) -> WattHours {
+        self.sums.drawn_backed.saturating_sub(self.sums.certificates)
+    }
+
+    /// What is left: of certificates, and in all.
+    pub fn reservoir(&self) -> (WattHours, WattHours) {
+        let backed = self.sums.backed.saturating_sub(self.sums.drawn_backed);
+        let drawn = [self.sums.drawn_backed, self.sums.drawn_unbacked].into_iter().sum();
+        (backed, self.sums.charged.saturating_sub(drawn))
+    }
+
+    /// Certificates that were not issued yet.
+    pub fn issuable(&self) -> WattHours {
+        self.sums.certificates.saturating_sub(self.sums.issued)
+    }
+}
+
+impl StorageChain {
+    /// What the certificate says of its discharge.
+    pub fn discharged(&self) -> Discharged {
+        Discharged { sdr_id: self.sdr.id, scr_id: self.scr.id, efficiency: self.sdr.efficiency }
+    }
+}
+
+/// What a certificate issued on a discharge says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Discharged {
+    pub sdr_id: SdrId,
+    pub scr_id: ScrId,
+    pub efficiency: Efficiency,
+}
+
+/// From such a certificate back to what was cancelled.
+#[derive(Clone, Debug)]
+pub struct StorageChain {
+    pub sdr: Sdr,
+    pub scr: Scr,
+    /// What was cancelled for the charge.
+    pub cancelled: Bundle,
+    /// The storage device as it was when the discharge was recorded.
+    pub storage: Arc<CertificateAttributes>,
+}
+
+impl Registry {
+    /// A page of charges of the caller's devices, or of all for those who may read everything, in the order of ids. Blocks.
+    pub fn charges(
+        &self,
+        caller: &Caller,
+        query: &StorageQuery,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<ChargeView, i64>, Error> {
+        let (filter, paging) = (scoped(caller, query), query.paging);
+        let views = self.read(fresh, |connection| {
+            let rows = store::storage::charges(connection, &filter, paging.after, paging.rows())?;
+            self.charge_views(connection, rows)
+        })?;
+        Ok(paging.page(views, |view| view.scr.id.0))
+    }
+
+    /// A page of discharges, as [`charges`](Self::charges). Blocks.
+    pub fn discharges(
+        &self,
+        caller: &Caller,
+        query: &StorageQuery,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<DischargeView, i64>, Error> {
+        let (filter, paging) = (scoped(caller, query), query.paging);
+        let views = self.read(fresh, |connection| {
+            let rows = store::storage::discharges(connection, &filter, paging.after, paging.rows())?;
+            self.discharge_views(connection, rows)
+        })?;
+        Ok(paging.page(views, |view| view.sdr.id.0))
+    }
+
+    /// One charge of the caller's devices, or any for those who may read everything. Blocks.
+    pub fn charge(&self, caller: &Caller, id: ScrId, fresh: Option<EventNumber>) -> Result<ChargeView, Error> {
+        let found = self.read(fresh, |connection| {
+            let rows = store::storage::scrs_by_ids(connection, &[id.0])?;
+            let Some(view) = self.charge_views(connection, rows)?.pop() else { return Ok(None) };
+            let is_readable = may_read(connection, caller, view.account_id)?;
+            Ok(is_readable.then_some(view))
+        })?;
+        found.ok_or(Error::NotFound { what: "Storage charge record", id: id.0 })
+    }
+
+    /// One discharge, as [`charge`](Self::charge). Blocks.
+    pub fn discharge(&self, caller: &Caller, id: SdrId, fresh: Option<EventNumber>) -> Result<DischargeView, Error> {
+        let found = self.read(fresh, |connection| {
+            let rows = store::storage::sdrs_by_ids(connection, &[id.0])?;
+            let Some(view) = self.discharge_views(connection, rows)?.pop() else { return Ok(None) };
+            let is_readable = may_read(connection, caller, view.account_id)?;
+            Ok(is_readable.then_some(view))
+        })?;
+        found.ok_or(Error::NotFound { what: "Storage discharge record", id: id.0 })
+    }
+
+    /// What the records of a storage device come to. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a device that is not storage or not the caller's to read.
+    pub fn storage_of(
+        &self,
+        caller: &Caller,
+        id: DeviceId,
+        fresh: Option<EventNumber>,
+    ) -> Result<StorageSummary, Error> {
+        let found = self.read(fresh, |connection| {
+            let device = store::device::by_id(connection, id)?;
+            let Some(device) = device.filter(|device| device.description.kind == DeviceKind::Storage) else {
+                return Ok(None);
+            };
+            if !may_read(connection, caller, device.account_id)? {
+                return Ok(None);
+            }
+            let sums = store::storage::sums_of_device(connection, id)?;
+            let (first, last) = store::storage::first_and_last_sdr(connection, id)?;
+            let (method, efficiency) = (first.map(|sdr| sdr.method), last.map(|sdr| sdr.efficiency));
+            Ok(Some(StorageSummary { device_id: id, account_id: device.account_id, sums, method, efficiency }))
+        })?;
+        found.ok_or(Error::NotFound { what: "Storage device", id: id.0 })
+    }
+
+    fn charge_views(&self, connection: &mut Connection, rows: Vec<Scr>) -> store::Result<Vec<ChargeView>> {
+        let accounts = accounts_of(connection, rows.iter().map(|scr| scr.device_id))?;
+        let ids: Vec<i64> = rows.iter().map(|scr| scr.id.0).collect();
+        let draws = store::storage::draws_on(connection, &ids)?;
+        let discharges: Vec<i64> = draws.iter().map(|draw| draw.sdr_id.0).collect();
+        let standing: Vec<SdrId> = store::storage::sdrs_by_ids(connection, &discharges)?
+            .into_iter()
+            .filter(|sdr| !sdr.is_withdrawn)
+            .map(|sdr| sdr.id)
+            .collect();
+        let bundles: Vec<i64> = rows.iter().filter_map(|scr| scr.backing).map(|backing| backing.bundle_id.0).collect();
+        let bundles = store::bundle::by_ids(connection, &bundles)?;
+        let stated = discharged_of(connection, &bundles)?;
+        let attributes = self.0.attributes.by_ids(connection, bundles.iter().map(|bundle| bundle.attributes_id))?;
+        let mut allocated: HashMap<_, _> = HashMap::new();
+        for bundle in bundles {
+            let Some(attributes) = attributes.get(&bundle.attributes_id) else { continue };
+            let of = bundle.draw_id.and_then(|draw| stated.get(&draw));
+            let issuance_id = issuance_id_of(&bundle, attributes, of);
+            let energy_source = attributes.device.energy_source;
+            allocated.insert(bundle.id, Allocated { bundle, issuance_id, energy_source });
+        }
+        let view = |scr: Scr| {
+            let account_id = *accounts.get(&scr.device_id)?;
+            let drawn_by = draws.iter().filter(|draw| draw.scr_id == scr.id).map(|draw| draw.sdr_id);
+            let drawn_by = drawn_by.filter(|id| standing.contains(id)).collect();
+            let allocated = scr.backing.and_then(|backing| allocated.get(&backing.bundle_id).cloned());
+            Some(ChargeView { scr, account_id, allocated, drawn_by })
+        };
+        Ok(rows.into_iter().filter_map(view).collect())
+    }
+
+    fn discharge_views(&self, connection: &mut Connection, rows: Vec<Sdr>) -> store::Result<Vec<DischargeView>> {
+        let accounts = accounts_of(connection, rows.iter().map(|sdr| sdr.device_id))?;
+        let ids: Vec<i64> = rows.iter().map(|sdr| sdr.id.0).collect();
+        let draws = store::storage::draws_of(connection, &ids)?;
+        let of_draws: Vec<i64> = draws.iter().map(|draw| draw.id.0).collect();
+        let live: HashMap<DrawId, WattHours> = store::storage::live_of(connection, &of_draws)?.into_iter().collect();
+        let charged: Vec<i64> = draws.iter().map(|draw| draw.scr_id.0).collect();
+        let charged = store::storage::scrs_by_ids(connection, &charged)?;
+        let backings: HashMap<ScrId, _> =
+            charged.iter().filter_map(|scr| Some((scr.id, scr.backing?.attributes_id))).collect();
+        let attributes = self.0.attributes.by_ids(connection, backings.values().copied())?;
+        let view_of = |draw: &Draw| DrawView {
+            draw: *draw,
+            live: live.get(&draw.id).copied().unwrap_or(WattHours::ZERO),
+            energy_source: backings
+                .get(&draw.scr_id)
+                .and_then(|id| attributes.get(id))
+                .map(|attributes| attributes.device.energy_source),
+        };
+        let view = |sdr: Sdr| {
+            let draws = draws.iter().filter(|draw| draw.sdr_id == sdr.id).map(view_of).collect();
+            Some(DischargeView { account_id: *accounts.get(&sdr.device_id)?, draws, sdr })
+        };
+        Ok(rows.into_iter().filter_map(view).collect())
+    }
+
+    /// Back from a certificate of a discharge; `None` of any other.
+    pub(crate) fn chain_of(&self, connection: &mut Connection, bundle: &Bundle) -> store::Result<Option<StorageChain>> {
+        let Some(draw_id) = bundle.draw_id else { return Ok(None) };
+        let Some(draw) = store::storage::draws_by_ids(connection, &[draw_id.0])?.pop() else { return Ok(None) };
+        let sdr = store::storage::sdrs_by_ids(connection, &[draw.sdr_id.0])?.pop();
+        let scr = store::storage::scrs_by_ids(connection, &[draw.scr_id.0])?.pop();
+        let (Some(sdr), Some(scr)) = (sdr, scr) else { return Ok(None) };
+        let Some(backing) = scr.backing else { return Ok(None) };
+        let Some(cancelled) = store::bundle::by_id(connection, backing.bundle_id)? else { return Ok(None) };
+        let Some(id) = draw.attributes_id else { return Ok(None) };
+        let attributes = self.0.attributes.by_ids(connection, std::iter::once(id))?;
+        Ok(attributes.get(&id).cloned().map(|storage| StorageChain { sdr, scr, cancelled, storage }))
+    }
+}
+
+fn scoped(caller: &Caller, query: &StorageQuery) -> ChargeFilter {
+    ChargeFilter {
+        member: (!caller.may(Capability::ReadEverything)).then_some(caller.user_id),
+        account: query.account,
+        device: query.device,
+        record: query.record,
+        from: query.from,
+        to: query.to,
+        with_withdrawn: query.with_withdrawn,
+    }
+}
+
+fn accounts_of(
+    connection: &mut Connection,
+    devices: impl Iterator<Item = DeviceId>,
+) -> store::Result<HashMap<DeviceId, AccountId>> {
+    let mut ids: Vec<i64> = devices.map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let account = |device: Device| (device.id, device.account_id);
+    Ok(store::device::by_ids(connection, &ids)?.into_iter().map(account).collect())
+}
+
+/// What those of these bundles that were issued on a discharge say of it, by draw. Nothing is read for others.
+pub(crate) fn discharged_of(
+    connection: &mut Connection,
+    bundles: &[Bundle],
+) -> store::Result<HashMap<DrawId, Discharged>> {
+    let mut draws: Vec<i64> = bundles.iter().filter_map(|bundle| bundle.draw_id).map(|id| id.0).collect();
+    if draws.is_empty() {
+        return Ok(HashMap::new());
+    }
+    draws.sort_unstable();
+    draws.dedup();
+    let draws = store::storage::draws_by_ids(connection, &draws)?;
+    let ids: Vec<i64> = draws.iter().map(|draw| draw.sdr_id.0).collect();
+    let factors: HashMap<SdrId, Efficiency> =
+        store::storage::sdrs_by_ids(connection, &ids)?.into_iter().map(|sdr| (sdr.id, sdr.efficiency)).collect();
+    let discharged = |draw: &Draw| {
+        let efficiency = *factors.get(&draw.sdr_id)?;
+        Some((draw.id, Discharged { sdr_id: draw.sdr_id, scr_id: draw.scr_id, efficiency }))
+    };
+    Ok(draws.iter().filter_map(discharged).collect())
+}
+
+/// The issuance id of a bundle, with the discharge that it was issued on.
+pub(crate) fn issuance_id_of(
+    bundle: &Bundle,
+    attributes: &CertificateAttributes,
+    discharged: Option<&Discharged>,
+) -> String {
+    let (device, carrier, start) = (bundle.device_id, attributes.energy_carrier, bundle.production.start());
+    match discharged {
+        None => domain::bundle::issuance_id(device, carrier, start),
+        Some(of) => domain::bundle::storage_issuance_id(device, carrier, start, of.sdr_id),
+    }
+}
