@@ -243,6 +243,7 @@ impl Year {
                 start: interval.start(),
                 sdr_id: None,
                 range: cancelled.range,
+                energy_source: None,
             }),
             matching_method: None,
             account_id: None,
@@ -262,6 +263,7 @@ impl Year {
             energy,
             method,
             efficiency,
+            energy_source: None,
             picks: Vec::new(),
             account_id: None,
         };
@@ -326,6 +328,7 @@ impl Year {
                 energy: WattHours(1),
                 method: Some(AllocationMethod::Fifo),
                 efficiency: None,
+                energy_source: None,
                 picks: Vec::new(),
                 account_id: None,
             };
