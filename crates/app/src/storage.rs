@@ -13,6 +13,9 @@ use std::sync::Arc;
 use store::Connection;
 use store::storage::{ChargeFilter, DeviceSums};
 
+/// The most draws that a page shows, unless one record alone has more: then it is the page.
+pub(crate) const DRAWS_SHOWN_MAX: usize = 10_000;
+
 /// Which records to find. Absent filters filter nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct StorageQuery {
@@ -34,7 +37,7 @@ pub struct ChargeView {
     /// The storage device's.
     pub account_id: AccountId,
     pub allocated: Option<Allocated>,
-    /// Discharges that draw on it, the standing ones.
+    /// Discharges that draw on it, the standing ones; at most the first 10,000.
     pub drawn_by: Vec<SdrId>,
 }
 
@@ -139,11 +142,14 @@ impl Registry {
         fresh: Option<EventNumber>,
     ) -> Result<Page<ChargeView, i64>, Error> {
         let (filter, paging) = (scoped(caller, query), query.paging);
-        let views = self.read(fresh, |connection| {
+        let (views, is_cut) = self.read(fresh, |connection| {
             let rows = store::storage::charges(connection, &filter, paging.after, paging.rows())?;
-            self.charge_views(connection, rows)
+            let found = rows.len();
+            let views = self.charge_views(connection, rows)?;
+            let is_cut = views.len() < found;
+            Ok((views, is_cut))
         })?;
-        Ok(paging.page(views, |view| view.scr.id.0))
+        Ok(page(paging, views, is_cut, |view| view.scr.id.0))
     }
 
     /// A page of discharges, as [`charges`](Self::charges). Blocks.
@@ -154,11 +160,14 @@ impl Registry {
         fresh: Option<EventNumber>,
     ) -> Result<Page<DischargeView, i64>, Error> {
         let (filter, paging) = (scoped(caller, query), query.paging);
-        let views = self.read(fresh, |connection| {
+        let (views, is_cut) = self.read(fresh, |connection| {
             let rows = store::storage::discharges(connection, &filter, paging.after, paging.rows())?;
-            self.discharge_views(connection, rows)
+            let found = rows.len();
+            let views = self.discharge_views(connection, rows)?;
+            let is_cut = views.len() < found;
+            Ok((views, is_cut))
         })?;
-        Ok(paging.page(views, |view| view.sdr.id.0))
+        Ok(page(paging, views, is_cut, |view| view.sdr.id.0))
     }
 
     /// One charge of the caller's devices, or any for those who may read everything. Blocks.
@@ -209,16 +218,14 @@ impl Registry {
         found.ok_or(Error::NotFound { what: "Storage device", id: id.0 })
     }
 
-    fn charge_views(&self, connection: &mut Connection, rows: Vec<Scr>) -> store::Result<Vec<ChargeView>> {
-        let accounts = accounts_of(connection, rows.iter().map(|scr| scr.device_id))?;
+    /// Of as many of the rows, from the first, as have no more than [`DRAWS_SHOWN_MAX`] discharges together, or of the first
+    /// alone.
+    fn charge_views(&self, connection: &mut Connection, mut rows: Vec<Scr>) -> store::Result<Vec<ChargeView>> {
         let ids: Vec<i64> = rows.iter().map(|scr| scr.id.0).collect();
-        let draws = store::storage::draws_on(connection, &ids)?;
-        let discharges: Vec<i64> = draws.iter().map(|draw| draw.sdr_id.0).collect();
-        let standing: Vec<SdrId> = store::storage::sdrs_by_ids(connection, &discharges)?
-            .into_iter()
-            .filter(|sdr| !sdr.is_withdrawn)
-            .map(|sdr| sdr.id)
-            .collect();
+        let mut drawing = store::storage::some_drawing_on(connection, &ids, draws_read())?;
+        rows.truncate(whole(&ids, &drawing.iter().map(|(scr, _)| scr.0).collect::<Vec<_>>()));
+        drawing.truncate(DRAWS_SHOWN_MAX);
+        let accounts = accounts_of(connection, rows.iter().map(|scr| scr.device_id))?;
         let bundles: Vec<i64> = rows.iter().filter_map(|scr| scr.backing).map(|backing| backing.bundle_id.0).collect();
         let bundles = store::bundle::by_ids(connection, &bundles)?;
         let stated = discharged_of(connection, &bundles)?;
@@ -233,18 +240,23 @@ impl Registry {
         }
         let view = |scr: Scr| {
             let account_id = *accounts.get(&scr.device_id)?;
-            let drawn_by = draws.iter().filter(|draw| draw.scr_id == scr.id).map(|draw| draw.sdr_id);
-            let drawn_by = drawn_by.filter(|id| standing.contains(id)).collect();
+            let drawn_by = drawing.iter().filter(|(of, _)| *of == scr.id).map(|(_, sdr)| *sdr).collect();
             let allocated = scr.backing.and_then(|backing| allocated.get(&backing.bundle_id).cloned());
             Some(ChargeView { scr, account_id, allocated, drawn_by })
         };
         Ok(rows.into_iter().filter_map(view).collect())
     }
 
-    fn discharge_views(&self, connection: &mut Connection, rows: Vec<Sdr>) -> store::Result<Vec<DischargeView>> {
-        let accounts = accounts_of(connection, rows.iter().map(|sdr| sdr.device_id))?;
+    /// As [`charge_views`](Self::charge_views), with all that is drawn.
+    fn discharge_views(&self, connection: &mut Connection, mut rows: Vec<Sdr>) -> store::Result<Vec<DischargeView>> {
         let ids: Vec<i64> = rows.iter().map(|sdr| sdr.id.0).collect();
-        let draws = store::storage::draws_of(connection, &ids)?;
+        let mut draws = store::storage::some_draws_of(connection, &ids, draws_read())?;
+        rows.truncate(whole(&ids, &draws.iter().map(|draw| draw.sdr_id.0).collect::<Vec<_>>()));
+        if let (true, [one]) = (draws.len() > DRAWS_SHOWN_MAX, rows.as_slice()) {
+            // no more than there were charges to draw on
+            draws = store::storage::draws_of(connection, &[one.id.0])?;
+        }
+        let accounts = accounts_of(connection, rows.iter().map(|sdr| sdr.device_id))?;
         let of_draws: Vec<i64> = draws.iter().map(|draw| draw.id.0).collect();
         let live: HashMap<DrawId, WattHours> = store::storage::live_of(connection, &of_draws)?.into_iter().collect();
         let charged: Vec<i64> = draws.iter().map(|draw| draw.scr_id.0).collect();
@@ -280,6 +292,26 @@ impl Registry {
         let attributes = self.0.attributes.by_ids(connection, std::iter::once(id))?;
         Ok(attributes.get(&id).cloned().map(|storage| StorageChain { sdr, scr, cancelled, storage }))
     }
+}
+
+/// A page that ends early if it was cut.
+fn page<T>(paging: Paging<i64>, views: Vec<T>, is_cut: bool, key: impl Fn(&T) -> i64) -> Page<T, i64> {
+    let last = views.last().filter(|_| is_cut).map(&key);
+    let page = paging.page(views, key);
+    Page { next: page.next.or(last), ..page }
+}
+
+/// One more than are shown.
+fn draws_read() -> i64 {
+    i64::try_from(DRAWS_SHOWN_MAX.saturating_add(1)).unwrap_or(i64::MAX)
+}
+
+/// Of how many records, from the first, all draws were read, and of at least one. `draws` names the record of each, in the
+/// order of records, up to one more than [`DRAWS_SHOWN_MAX`].
+fn whole(ids: &[i64], draws: &[i64]) -> usize {
+    let cut = draws.last().filter(|_| draws.len() > DRAWS_SHOWN_MAX);
+    let before = |cut: &i64| ids.iter().take_while(|id| *id != cut).count();
+    cut.map_or(ids.len(), |cut| before(cut).max(1))
 }
 
 fn scoped(caller: &Caller, query: &StorageQuery) -> ChargeFilter {
@@ -337,5 +369,32 @@ pub(crate) fn issuance_id_of(
     match discharged {
         None => domain::bundle::issuance_id(device, carrier, start),
         Some(of) => domain::bundle::storage_issuance_id(device, carrier, start, of.sdr_id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_before_the_record_whose_draws_are_not_all_there() {
+        let ids = [3, 5, 8];
+        let draws = |of: &[(i64, usize)]| -> Vec<i64> {
+            of.iter().flat_map(|(id, count)| std::iter::repeat_n(*id, *count)).collect()
+        };
+        for (of, expected) in [
+            (vec![], 3),
+            (vec![(3, 1), (8, 2)], 3),
+            (vec![(3, 1), (5, DRAWS_SHOWN_MAX - 1)], 3),
+            (vec![(3, 1), (5, DRAWS_SHOWN_MAX)], 1),
+            (vec![(5, DRAWS_SHOWN_MAX), (8, 1)], 2),
+            (vec![(3, DRAWS_SHOWN_MAX + 1)], 1),
+        ] {
+            assert_eq!(whole(&ids, &draws(&of)), expected, "{of:?}");
+        }
+        let paging = Paging { limit: 3, after: None };
+        assert_eq!(page(paging, vec![3, 5], true, |id| *id), Page { entries: vec![3, 5], next: Some(5) });
+        assert_eq!(page(paging, vec![3, 5], false, |id| *id).next, None);
+        assert_eq!(page(paging, vec![3, 5, 8, 9], false, |id| *id).next, Some(8));
     }
 }

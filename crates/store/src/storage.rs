@@ -188,9 +188,23 @@ pub fn draws_of(connection: &mut Connection, sdrs: &[i64]) -> Result<Vec<Draw>> 
     connection.query(concat!(draw_select!(), " WHERE d.sdr_id IN rarray($1) ORDER BY d.id"), &[sdrs.into()], draw_of)
 }
 
-/// What is and was drawn of these charges, in the order of ids.
-pub fn draws_on(connection: &mut Connection, scrs: &[i64]) -> Result<Vec<Draw>> {
-    connection.query(concat!(draw_select!(), " WHERE d.scr_id IN rarray($1) ORDER BY d.id"), &[scrs.into()], draw_of)
+/// What these discharges draw, one discharge after another, at most `limit` draws.
+pub fn some_draws_of(connection: &mut Connection, sdrs: &[i64], limit: i64) -> Result<Vec<Draw>> {
+    connection.query(
+        concat!(draw_select!(), " WHERE d.sdr_id IN rarray($1) ORDER BY d.sdr_id, d.id LIMIT $2"),
+        &[sdrs.into(), limit.into()],
+        draw_of,
+    )
+}
+
+/// Which standing discharges draw on these charges, one charge after another, at most `limit` pairs.
+pub fn some_drawing_on(connection: &mut Connection, scrs: &[i64], limit: i64) -> Result<Vec<(ScrId, SdrId)>> {
+    connection.query(
+        "SELECT d.scr_id, d.sdr_id FROM storage_draw d JOIN sdr s ON s.id = d.sdr_id \
+         WHERE d.scr_id IN rarray($1) AND NOT s.is_withdrawn ORDER BY d.scr_id, d.id LIMIT $2",
+        &[scrs.into(), limit.into()],
+        |row| Ok((ScrId(row.get(0)?), SdrId(row.get(1)?))),
+    )
 }
 
 /// The live certificates of each of these draws.

@@ -68,7 +68,7 @@ pub(super) struct ChargeBody {
     scr_geographic_matching_method: Option<String>,
     /// The discharge that draws on it, if there is just one.
     sdr_allocation_id: Option<i64>,
-    /// The discharges that draw on it.
+    /// The discharges that draw on it, the first 10,000.
     sdr_allocation_ids: Vec<i64>,
     created_at: At,
     /// Whether it was withdrawn.
