@@ -16,9 +16,10 @@ use crate::job::{JobStep, NewJob, Progress};
 use crate::work::{Beside, Done, Pending};
 use crate::{Caller, Error, Registry};
 use domain::action::{MeasurementUpdate, ReadingsOutcome, StatedPlace, SubmitReadings};
+use domain::time::hour_of;
 use domain::{
-    Actor, Capability, Command, DeviceId, EventNumber, JobId, MeasurementId, Outcome, Reading, ReadingRefusal,
-    ReadingSource, Refusal, Role, UserId,
+    Actor, Capability, Command, DeviceId, EventNumber, Interval, JobId, MeasurementId, Outcome, Reading,
+    ReadingRefusal, ReadingSource, Refusal, Role, UserId,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -327,10 +328,15 @@ impl<'r> Intake<'r> {
     fn correct(&mut self, issued: &[(u64, Reading)]) -> Result<(), Error> {
         for rows in issued.chunks(CORRECTIONS_IN_FLIGHT) {
             let readings: Vec<Reading> = rows.iter().map(|(_, reading)| *reading).collect();
-            let current = self.registry.read_primary(|c| store::measurement::current(c, &readings))?;
+            let hours: Vec<(DeviceId, Interval)> =
+                readings.iter().map(|reading| (reading.device_id, hour_of(reading.interval.start()))).collect();
+            let (current, parts) = self.registry.read_primary(|c| {
+                Ok((store::measurement::current(c, &readings)?, store::measurement::parts(c, &hours)?))
+            })?;
             let known: HashMap<_, _> = current
                 .iter()
                 .map(|current| current.measurement)
+                .chain(parts)
                 .map(|known| ((known.reading.device_id, known.reading.interval), known.id))
                 .collect();
             let mut pending = Vec::with_capacity(rows.len());

@@ -19,6 +19,7 @@ mod reserve;
 mod seed;
 mod selection;
 mod storage;
+mod sum;
 mod transfer;
 mod update_mutables;
 mod user;
@@ -40,6 +41,7 @@ pub use register::{NewAccount, NewDevice, NewUser, WhitelistUpdate};
 pub use seed::{Adopted, ImportSeed, SEED_ROWS_MAX, SeedBundle, SeedDevice, SeedFamily, SeedOutcome, SeedRefused};
 pub use selection::{BUNDLES_PER_ACTION_MAX, BundleAction, BundleResult, Deed, Portion};
 pub use storage::{Allocation, CreateScr, CreateSdr, Pick};
+pub use sum::Hours;
 pub use user::{RoleChange, UserUpdate};
 
 use crate::device::vocabulary;
@@ -236,6 +238,8 @@ pub struct Rules {
     pub capacity_margin: Ratio,
     /// The longest interval of a reading and a certificate; at most an hour.
     pub interval_max: SignedDuration,
+    /// Whether readings of less than an hour are issued by the hour, once it is whole, and not by themselves.
+    pub sums_to_hour: bool,
 }
 
 /// Says what `command` of `actor` would change at `now`, or why it is refused.

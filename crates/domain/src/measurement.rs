@@ -15,8 +15,8 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Who stated a reading.
-    ReadingSource { Submitted = 1 "submitted", Issuer = 2 "issuer", Elexon = 3 "elexon" }
+    /// Who stated a reading; the registry itself, of one that is the sum of its hour's.
+    ReadingSource { Submitted = 1 "submitted", Issuer = 2 "issuer", Elexon = 3 "elexon", Summed = 4 "summed" }
 }
 
 /// One meter reading as it is submitted.

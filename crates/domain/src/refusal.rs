@@ -103,6 +103,8 @@ pub enum Refusal {
     MeasurementMissing { measurement_id: MeasurementId },
     #[error("Measurement {measurement_id} was superseded by measurement {superseded_by}")]
     ReadingSuperseded { measurement_id: MeasurementId, superseded_by: MeasurementId },
+    #[error("Measurement {measurement_id} is the sum of its hour's readings; correct one of them")]
+    ReadingSummed { measurement_id: MeasurementId },
     #[error("{field} of a reading never changes; delete the reading and submit another")]
     ReadingFixed { field: &'static str },
     /// The one reading of a request is not accepted.
@@ -169,6 +171,12 @@ pub enum ReadingRefusal {
     AboveCapacity { asked_wh: WattHours, limit_wh: WattHours },
     #[error("the certificates would expire after the year 9999")]
     NoExpiry,
+    #[error("certificates are issued by the hour, and the reading goes on in the next one, until {end}")]
+    HourCrossed { end: Timestamp },
+    #[error("certificates are issued by the hour, and that from {hour} has no reading from {missing} on")]
+    HourIncomplete { hour: Timestamp, missing: Timestamp },
+    #[error("certificates are issued by the hour, and the reading from {start} is estimated")]
+    HourEstimated { start: Timestamp },
 }
 
 impl From<ReadingRefusal> for Refusal {
@@ -195,7 +203,10 @@ impl From<ReadingRefusal> for Refusal {
             | ReadingRefusal::ZeroEnergy
             | ReadingRefusal::Held { .. }
             | ReadingRefusal::AboveCapacity { .. }
-            | ReadingRefusal::NoExpiry => Self::ReadingRefused { cause: refusal },
+            | ReadingRefusal::NoExpiry
+            | ReadingRefusal::HourCrossed { .. }
+            | ReadingRefusal::HourIncomplete { .. }
+            | ReadingRefusal::HourEstimated { .. } => Self::ReadingRefused { cause: refusal },
         }
     }
 }

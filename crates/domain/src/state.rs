@@ -230,9 +230,16 @@ pub struct IssuePlace {
     pub live: WattHours,
     /// Σ of what the issuer withdrew here and did not release.
     pub held: WattHours,
+    /// Whether any bundle, in any state, stems from this interval.
+    pub has_bundles: bool,
 }
 
 impl IssuePlace {
+    /// Where nothing was issued yet.
+    pub fn new(measurement: Measurement) -> Self {
+        Self { measurement, live: WattHours::ZERO, held: WattHours::ZERO, has_bundles: false }
+    }
+
     /// What the reading says was made; what storage took in is nothing.
     pub fn accepted(&self) -> WattHours {
         WattHours(u64::try_from(self.measurement.reading.energy_wh).unwrap_or(0))
@@ -264,6 +271,8 @@ pub struct State {
     pub readings: BTreeMap<(DeviceId, Timestamp), CurrentReading>,
     /// Current readings to issue, by start and device.
     pub places: BTreeMap<(Timestamp, DeviceId), IssuePlace>,
+    /// Readings that count as parts of their hour's sum, by device and start; all parts of an hour or none.
+    pub parts: BTreeMap<(DeviceId, Timestamp), Measurement>,
     /// Readings that commands name, as they are now.
     measurements: HashMap<MeasurementId, Measurement>,
     /// Stored bundles of the intervals whose readings may be corrected, split ones too.
@@ -511,6 +520,7 @@ impl State {
             let place = self.places.get_mut(&(bundle.production.start(), bundle.device_id));
             let place = place.expect("what is issued was pending");
             place.live = place.live.checked_add(bundle.range.quantity()).expect("live energy fits 64 bits");
+            place.has_bundles = true;
             if let Some(current) = self.readings.get_mut(&(bundle.device_id, bundle.production.start())) {
                 current.has_bundles = true;
             }

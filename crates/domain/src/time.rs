@@ -59,6 +59,17 @@ impl Interval {
     }
 }
 
+/// The hour (UTC) that `at` lies in.
+///
+/// # Panics
+/// In the last hour of the calendar, in the year 9999.
+pub fn hour_of(at: Timestamp) -> Interval {
+    let start = at.as_second() - at.as_second().rem_euclid(3_600);
+    let start = Timestamp::from_second(start).expect("the calendar begins with a whole hour");
+    let end = start.checked_add(INTERVAL_MAX).expect("readings lie before the last hour of the calendar");
+    Interval { start, end }
+}
+
 /// When certificates of production that ended at `end` expire: as many calendar years later, 29 February clamped to the
 /// 28th. `None` beyond the year 9999.
 pub fn expiry(end: Timestamp, years: u8) -> Option<Timestamp> {

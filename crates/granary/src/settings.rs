@@ -35,6 +35,7 @@ const ADMIN_EMAIL: Setting = open("ADMIN_EMAIL", "admin@example.org");
 const ADMIN_PASSWORD: Setting = Setting { name: "ADMIN_PASSWORD", default: None, is_secret: true };
 const CERTIFICATE_EXPIRY_YEARS: Setting = open("CERTIFICATE_EXPIRY_YEARS", "2");
 const CERTIFICATE_GRANULARITY_HOURS: Setting = open("CERTIFICATE_GRANULARITY_HOURS", "1");
+const SUM_READINGS_TO_HOUR: Setting = open("SUM_READINGS_TO_HOUR", "false");
 const CAPACITY_MARGIN: Setting = open("CAPACITY_MARGIN", "1.1");
 const ACCESS_TOKEN_EXPIRE_MINUTES: Setting = open("ACCESS_TOKEN_EXPIRE_MINUTES", "60");
 const QUERY_PERIOD_DAYS_MAX: Setting = open("QUERY_PERIOD_DAYS_MAX", "30");
@@ -45,7 +46,7 @@ const ELEXON_DAYS: Setting = open("ELEXON_DAYS", "40");
 const LOG_LEVEL: Setting = Setting { name: "LOG_LEVEL", default: None, is_secret: false };
 const LOG_FORMAT: Setting = open("LOG_FORMAT", "text");
 
-const ALL: [&Setting; 16] = [
+const ALL: [&Setting; 17] = [
     &LISTEN,
     &DATABASE_URL,
     &DATABASE_READ_URL,
@@ -53,6 +54,7 @@ const ALL: [&Setting; 16] = [
     &ADMIN_PASSWORD,
     &CERTIFICATE_EXPIRY_YEARS,
     &CERTIFICATE_GRANULARITY_HOURS,
+    &SUM_READINGS_TO_HOUR,
     &CAPACITY_MARGIN,
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &QUERY_PERIOD_DAYS_MAX,
@@ -367,6 +369,11 @@ impl Settings {
             let rule = "must be a loopback address such as 127.0.0.1:8000: everybody knows the passwords of the demo";
             reader.complain(&LISTEN, rule);
         }
+        let interval_max = reader.usual(&CERTIFICATE_GRANULARITY_HOURS, parse::granularity);
+        let sums_to_hour = reader.usual(&SUM_READINGS_TO_HOUR, parse::truth);
+        if sums_to_hour && interval_max < SignedDuration::from_hours(1) {
+            reader.complain(&SUM_READINGS_TO_HOUR, "must be false where CERTIFICATE_GRANULARITY_HOURS is below 1");
+        }
         let every_hours = reader.optional(&ELEXON_EVERY_HOURS, |text| parse::whole(text, 1, parse::ELEXON_HOURS_MAX));
         let days = reader.usual(&ELEXON_DAYS, |text| parse::whole(text, 1, parse::ELEXON_DAYS_MAX));
         Self {
@@ -377,7 +384,8 @@ impl Settings {
             admin_password: reader.optional(&ADMIN_PASSWORD, parse::password).map(Password),
             rules: Rules {
                 expiry_years: reader.usual(&CERTIFICATE_EXPIRY_YEARS, |text| parse::whole(text, 1, 50)),
-                interval_max: reader.usual(&CERTIFICATE_GRANULARITY_HOURS, parse::granularity),
+                interval_max,
+                sums_to_hour,
                 capacity_margin: reader.usual(&CAPACITY_MARGIN, parse::margin),
             },
             token_lifetime: SignedDuration::from_mins(

@@ -13,7 +13,8 @@ use db::{Connection, Result};
 use domain::action::{Adopted, BundleAction, CreateBundle, Deed, Edit, ImportSeed, SeedFamily};
 use domain::recurring_order::{OrderDeed, OrderTerms};
 use domain::state::{ACCOUNT_NAME, METER_DATA_ID, ORGANISATION_NAME, PRIMARY_CONTACT};
-use domain::{Actor, Change, Command, DeviceId, GrossNet, NextIds, Quality, Reading, State};
+use domain::time::{INTERVAL_MAX, hour_of};
+use domain::{Actor, Change, Command, DeviceId, GrossNet, Interval, Measurement, NextIds, Quality, Reading, State};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -242,11 +243,14 @@ pub fn load<'c>(
         match command {
             Command::SubmitReadings(submission) | Command::ImportSeed(ImportSeed::Readings(submission)) => {
                 load_current(connection, &mut state, &submission.readings)?;
+                load_parts_of(connection, &mut state, &submission.readings)?;
             }
             Command::ImportSeed(ImportSeed::Families(families)) => load_intervals(connection, &mut state, families)?,
             Command::Issue(chunk) => {
                 let devices: Vec<i64> = chunk.devices.iter().map(|id| id.0).collect();
-                let places = measurement::places(connection, &devices, chunk.from, chunk.to)?;
+                // whole hours, as their readings may be issued together
+                let (from, to) = (hour_of(chunk.from).start(), end_of_hour(chunk.to));
+                let places = measurement::places(connection, &devices, from, to)?;
                 if state.places.is_empty() { state.places = places } else { state.places.extend(places) }
             }
             Command::CreateBundle(statement) => load_interval(connection, &mut state, statement)?,
@@ -287,6 +291,12 @@ pub fn load<'c>(
     Ok(state)
 }
 
+/// The next whole hour, or `at` if it is one.
+fn end_of_hour(at: Timestamp) -> Timestamp {
+    let hour = hour_of(at);
+    if hour.start() == at { at } else { hour.end() }
+}
+
 /// The readings that a statement may equal or overlap, and what was issued on the one it equals.
 fn load_interval(connection: &mut Connection, state: &mut State, statement: &CreateBundle) -> Result<()> {
     load_current(connection, state, &[statement.reading(GrossNet::Net)])?;
@@ -301,6 +311,31 @@ fn load_current(connection: &mut Connection, state: &mut State, readings: &[Read
         let reading = &c.measurement.reading;
         ((reading.device_id, reading.interval.start()), c)
     }));
+    Ok(())
+}
+
+/// The parts of the hours' sums that `readings` meet: where they are shorter than what is current in their hour.
+fn load_parts_of(connection: &mut Connection, state: &mut State, readings: &[Reading]) -> Result<()> {
+    let mut hours: Vec<(DeviceId, Interval)> = readings
+        .iter()
+        .filter(|reading| reading.interval.duration() < INTERVAL_MAX)
+        .map(|reading| (reading.device_id, hour_of(reading.interval.start())))
+        .filter(|(device, hour)| {
+            let current = state.readings.get(&(*device, hour.start()));
+            current.is_some_and(|current| current.measurement.reading.interval == *hour)
+        })
+        .collect();
+    hours.sort_unstable();
+    hours.dedup();
+    load_parts(connection, state, &hours)
+}
+
+fn load_parts(connection: &mut Connection, state: &mut State, hours: &[(DeviceId, Interval)]) -> Result<()> {
+    if hours.is_empty() {
+        return Ok(());
+    }
+    let parts = measurement::parts(connection, hours)?;
+    state.parts.extend(parts.into_iter().map(|part| ((part.reading.device_id, part.reading.interval.start()), part)));
     Ok(())
 }
 
@@ -337,10 +372,12 @@ fn load_measurements(connection: &mut Connection, named: &mut Named, state: &mut
     named.measurements.sort_unstable();
     named.measurements.dedup();
     for measurement in measurement::by_ids(connection, &named.measurements)? {
-        let (device, start) = (measurement.reading.device_id, measurement.reading.interval.start());
+        let device = measurement.reading.device_id;
         named.devices.push(device.0);
         state.load_measurement(measurement);
-        load_current(connection, state, &[measurement.reading])?;
+        let stands_on = load_sum(connection, state, &measurement)?;
+        let start = stands_on.interval.start();
+        load_current(connection, state, &[stands_on])?;
         let has_bundles = state.readings.get(&(device, start)).is_some_and(|current| current.has_bundles);
         let end = start.checked_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
         state.places.extend(measurement::places(connection, &[device.0], start, end)?);
@@ -352,6 +389,18 @@ fn load_measurements(connection: &mut Connection, named: &mut Named, state: &mut
         }
     }
     Ok(())
+}
+
+/// The parts of the sum that a reading is, or counts as a part of; gives the reading that certificates stand on.
+fn load_sum(connection: &mut Connection, state: &mut State, named: &Measurement) -> Result<Reading> {
+    let (reading, hour) = (named.reading, hour_of(named.reading.interval.start()));
+    let may_be_part = named.superseded_by.is_some() && reading.interval.duration() < INTERVAL_MAX;
+    if !may_be_part && reading.interval != hour {
+        return Ok(reading);
+    }
+    load_parts(connection, state, &[(reading.device_id, hour)])?;
+    let is_part = state.parts.get(&(reading.device_id, reading.interval.start())).is_some_and(|p| p.id == named.id);
+    Ok(if is_part { Reading { interval: hour, ..reading } } else { reading })
 }
 
 fn load_people(connection: &mut Connection, named: &Named, state: &mut State) -> Result<()> {

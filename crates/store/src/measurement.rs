@@ -177,6 +177,25 @@ pub fn current(connection: &mut Connection, readings: &[Reading]) -> Result<Vec<
     )
 }
 
+/// The readings that count as parts of the sum of one of these hours.
+pub fn parts(connection: &mut Connection, hours: &[(DeviceId, Interval)]) -> Result<Vec<Measurement>> {
+    connection.query_values(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM ROWS AS v JOIN measurement m ON m.device_id = v.column1 AND m.start_at >= v.column2 \
+             AND m.start_at < v.column3 AND m.superseded_by IS NOT NULL \
+             JOIN measurement s ON s.id = m.superseded_by AND s.source = 4 \
+             AND NOT (m.start_at = s.start_at AND m.end_at = s.end_at)"
+        ),
+        ["BIGINT", "TIMESTAMPTZ", "TIMESTAMPTZ"],
+        hours,
+        |(device, hour)| [device.0.into(), hour.start().into(), hour.end().into()],
+        &[],
+        measurement_of,
+    )
+}
+
 /// What starts at or before this ends before `start`.
 fn before(start: Timestamp) -> Timestamp {
     start.checked_sub(INTERVAL_MAX).unwrap_or(Timestamp::MIN)
@@ -208,7 +227,7 @@ pub fn places(
         |row| -> Result<()> {
             let measurement = measurement_of(row)?;
             let key = (measurement.reading.interval.start(), measurement.reading.device_id);
-            found.push((key, IssuePlace { measurement, live: WattHours::ZERO, held: WattHours::ZERO }));
+            found.push((key, IssuePlace::new(measurement)));
             Ok(())
         },
     )?;
@@ -223,6 +242,7 @@ pub fn places(
             let key = (row.get(1)?, DeviceId(row.get(0)?));
             let status = coded(row, 2, BundleStatus::from_code)?;
             let Some(place) = places.get_mut(&key) else { return Ok(()) };
+            place.has_bundles = true;
             let sum = if status.is_live() {
                 &mut place.live
             } else if status == BundleStatus::Withdrawn {

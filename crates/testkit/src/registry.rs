@@ -90,6 +90,7 @@ impl TestRegistry {
                 expiry_years: 2,
                 capacity_margin: Ratio::parse("1.1").expect("a plain decimal"),
                 interval_max: SignedDuration::from_hours(1),
+                sums_to_hour: false,
             },
             token_lifetime: SignedDuration::from_hours(1),
             query_period_days_max: 30,

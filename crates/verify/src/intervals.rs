@@ -226,9 +226,9 @@ impl Sweep<'_> {
 /// The most that any version of a reading said that was current at an issue on its interval or after one.
 fn stated_max(connection: &mut Connection, reading: &Reading, sums: &Sums) -> Result<i64> {
     let mut versions = connection.query(
-        "SELECT id, energy_wh FROM measurement WHERE device_id = $1 AND start_at = $2 AND superseded_by IS NOT NULL \
-         ORDER BY id",
-        &[reading.device.into(), instant(reading.start)],
+        "SELECT id, energy_wh FROM measurement WHERE device_id = $1 AND start_at = $2 AND end_at = $3 \
+         AND superseded_by IS NOT NULL ORDER BY id",
+        &[reading.device.into(), instant(reading.start), instant(reading.end)],
         |row| Ok((number(row, 0)?, number(row, 1)?)),
     )?;
     versions.push((reading.id, reading.energy));

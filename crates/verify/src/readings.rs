@@ -2,6 +2,8 @@
 //!
 //! Invariant: memory holds one window of ids, the run that goes beyond it, and what [`World`] holds.
 
+mod sums;
+
 use crate::decode::{Fault, Fields};
 use crate::head::{Head, check_next};
 use crate::intervals::{INTERVAL_MICROS_MAX, INTERVAL_MICROS_MIN};
@@ -20,6 +22,8 @@ const START: usize = 1;
 const END: usize = 2;
 const ENERGY: usize = 3;
 const GROSS_NET: usize = 4;
+const QUALITY: usize = 5;
+const SOURCE: usize = 6;
 
 /// Of a storage device, whose readings may be negative.
 const STORAGE: i64 = 3;
@@ -67,7 +71,8 @@ pub(crate) fn check(connection: &mut Connection, audit: &mut Audit<'_>, head: &H
             // what cannot be read was told with the log
             let _told: std::result::Result<(), Fault> = fold.event(audit, event);
         })?;
-        check_successors(connection, audit, &found)?;
+        sums::check_successors(connection, audit, &found)?;
+        sums::check(connection, audit, &found)?;
         fold.compare(audit, world, &found, window);
         after = window.last;
         audit.progress(Phase::Readings, fold.count, head.next_measurement - 1);
@@ -252,30 +257,4 @@ fn check_content(audit: &mut Audit<'_>, world: &mut World, run: &Run, row: &Read
             format!("reading {id} from {from} to {to} was recorded at {recorded}; its device works since {since}");
         find(FindingKind::IntervalWrong, text);
     }
-}
-
-/// What takes the place of a reading is a later reading of the same device and interval; itself, if it was deleted.
-fn check_successors(connection: &mut Connection, audit: &mut Audit<'_>, found: &[Reading]) -> Result<()> {
-    let successors: Vec<i64> = found.iter().filter_map(|row| row.superseded_by).collect();
-    if successors.is_empty() {
-        return Ok(());
-    }
-    let rows = connection.query(
-        "SELECT m.id, m.device_id, m.start_at, m.end_at FROM rarray($1) AS wanted \
-         JOIN measurement m ON m.id = wanted.value",
-        &[successors.as_slice().into()],
-        |row| Ok((number(row, 0)?, [number(row, 1)?, number(row, 2)?, number(row, 3)?])),
-    )?;
-    let places: HashMap<i64, [i64; 3]> = rows.into_iter().collect();
-    for row in found {
-        let Some(by) = row.superseded_by else { continue };
-        let same =
-            places.get(&by).is_some_and(|place| *place == [row.values[DEVICE], row.values[START], row.values[END]]);
-        if !same || by < row.id {
-            audit.find(FindingKind::ReadingWrong, Noun::Measurement, row.id, None, || {
-                format!("reading {} is superseded by {by}, which is not a later one of the same interval", row.id)
-            });
-        }
-    }
-    Ok(())
 }

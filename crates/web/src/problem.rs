@@ -127,6 +127,8 @@ kinds! { OWN_KINDS
         "The issuer corrects bundles to Active, Cancelled, Locked, Reserved or Withdrawn. Claims are made by beneficiaries, and time expires.";
     READING_SUPERSEDED = "reading_superseded" CONFLICT "The reading was corrected since"
         "A later version took the place of the one that is named. Read it, and name it if the change is still wanted.";
+    READING_SUMMED = "reading_summed" BAD_REQUEST "The reading is a sum"
+        "It is the sum of its hour's readings. Correct one of those: the sum follows.";
     READING_FIXED = "reading_fixed" BAD_REQUEST "This never changes"
         "Device, interval and GROSS or NET of a reading are for ever. Delete the reading, if nothing was issued on it, and state another.";
     READING_REFUSED = "reading_refused" BAD_REQUEST "The reading is not accepted"
@@ -457,6 +459,7 @@ fn of_refusal(refusal: &Refusal) -> &'static Kind {
         Refusal::NotCorrectable { .. } => &NOT_CORRECTABLE,
         Refusal::MeasurementMissing { .. } => &MEASUREMENT_MISSING,
         Refusal::ReadingSuperseded { .. } => &READING_SUPERSEDED,
+        Refusal::ReadingSummed { .. } => &READING_SUMMED,
         Refusal::ReadingFixed { .. } => &READING_FIXED,
         Refusal::ReadingRefused { .. } => &READING_REFUSED,
         Refusal::AlreadyIssued { .. } => &ALREADY_ISSUED,
@@ -549,6 +552,7 @@ mod tests {
             Refusal::NotCorrectable { status: BundleStatus::Claimed },
             Refusal::MeasurementMissing { measurement_id },
             Refusal::ReadingSuperseded { measurement_id, superseded_by: MeasurementId(2) },
+            Refusal::ReadingSummed { measurement_id },
             Refusal::ReadingFixed { field: "device_id" },
             Refusal::ReadingRefused { cause: ReadingRefusal::Estimated },
             Refusal::AlreadyIssued { reading_wh: 1 },

@@ -2,7 +2,7 @@
 
 use super::view::readable;
 use crate::{Caller, DeviceFilter, Error, MeasurementQuery, Page, Paging, Registry};
-use domain::action::{Standing, standing};
+use domain::action::{Hours, Standing, standing};
 use domain::{Device, DeviceId, EventNumber, Reading, ReadingRefusal, ReadingStatus};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -113,11 +113,12 @@ impl Registry {
             Ok((store::measurement::places(connection, &ids, reach, to)?, firsts))
         })?;
         let (now, rules) = (self.now(), self.settings().rules);
+        let sums = Hours::of(&places, &rules);
         let mut hours: BTreeMap<DeviceId, BTreeMap<Timestamp, CoveredHour>> = BTreeMap::new();
         let known: BTreeMap<DeviceId, &Device> = devices.entries.iter().map(|device| (device.id, device)).collect();
         for ((_, id), place) in &places {
             let device = known.get(id).filter(|device| !device.is_deleted).copied();
-            let standing = standing(device, place, now, &rules);
+            let standing = standing(device, place, &sums, now, &rules);
             note(hours.entry(*id).or_default(), &place.measurement.reading, &standing);
         }
         let of = |device: Device| {

@@ -2,12 +2,13 @@
 
 use crate::register::may_read;
 use crate::{Caller, Error, Page, Paging, Registry};
-use domain::action::{Standing, standing};
+use domain::action::{Hours, Standing, standing};
 use domain::state::IssuePlace;
+use domain::time::hour_of;
 use domain::{
     Capability, Device, DeviceId, EventNumber, Measurement, MeasurementId, ReadingSource, ReadingStatus, Rules,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use store::Connection;
 use store::measurement::{Place, Recorded, Versions};
@@ -132,11 +133,12 @@ pub(super) fn views(
     rules: &Rules,
 ) -> store::Result<Vec<MeasurementView>> {
     let places = places_of(connection, device.id, &recorded)?;
+    let hours = Hours::of(&places, rules);
     let live = (!device.is_deleted).then_some(device);
     let view = |Recorded { measurement, source, recorded_at }| {
         let place = places.get(&(measurement.reading.interval.start(), device.id));
         let standing = match place.filter(|place| place.measurement.id == measurement.id) {
-            Some(place) => standing(live, place, now, rules),
+            Some(place) => standing(live, place, &hours, now, rules),
             None => Standing::past(&measurement),
         };
         MeasurementView { measurement, source, recorded_at, standing }
@@ -154,6 +156,7 @@ fn places_of(
     let Some(first) = starts.next() else { return Ok(BTreeMap::new()) };
     let last = starts.next_back().unwrap_or(first);
     let [from, last] = [first, last].map(|recorded| recorded.measurement.reading.interval.start());
-    let to = last.checked_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
+    // whole hours, as their readings may be issued together
+    let (from, to) = (hour_of(from).start(), hour_of(last).end());
     store::measurement::places(connection, &[device.0], from, to)
 }

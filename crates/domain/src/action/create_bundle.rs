@@ -118,7 +118,7 @@ fn stated_place(
     let id = press.state.next.measurement;
     press.changes.push(Change::ReadingsAccepted { first: id, readings: vec![reading], source: ReadingSource::Issuer });
     let measurement = Measurement { id, reading, superseded_by: None };
-    Ok(IssuePlace { measurement, live: WattHours::ZERO, held: WattHours::ZERO })
+    Ok(IssuePlace::new(measurement))
 }
 
 fn compare(statement: &CreateBundle, bundle: &Bundle, device: &Device) -> Result<(), Refusal> {

@@ -3,14 +3,17 @@
 //! *Issuable* = max(0, accepted reading − Σ live − held), over the bundles of the interval. Refusals of a reading, in
 //! order: device missing, not production, not approved, interval length, future, before operation, estimated, zero, held,
 //! above capacity (Σ live at most capacity × duration × margin), no expiry. A reading that is fully issued is passed over.
+//!
+//! By setting, readings of less than an hour are issued by the hour (`sum.rs`): of an hour of which one reading is asked for,
+//! the sum is issued, or each is refused alike.
 
-use super::{Outcome, Rules, metadata_of};
+use super::{Hours, Outcome, Rules, metadata_of};
 use crate::state::IssuePlace;
-use crate::time::{INTERVAL_MIN, expiry};
+use crate::time::{INTERVAL_MIN, expiry, hour_of};
 use crate::{
     Actor, AttributesId, Bundle, BundleId, BundleStatus, Capability, CertificateAttributes, CertificateRange, Change,
-    Changes, Device, DeviceId, DeviceKind, EnergyCarrier, Interval, Measurement, MetadataId, Quality, ReadingRefusal,
-    ReadingStatus, Refusal, State, WattHours, seal,
+    Changes, Device, DeviceId, DeviceKind, EnergyCarrier, Interval, Measurement, MeasurementId, MetadataId, Quality,
+    Reading, ReadingRefusal, ReadingSource, ReadingStatus, Refusal, State, WattHours, seal,
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -53,6 +56,7 @@ pub(super) fn decide(
     state.require(actor, Capability::Issue)?;
     metadata_of(state, chunk.metadata_id)?;
     let mut press = Press::new(state, chunk.metadata_id, now, rules);
+    let (hours, mut summed) = (Hours::of(&state.places, rules), HashMap::new());
     let mut outcome = IssueOutcome::default();
     let window = (chunk.from, DeviceId(i64::MIN))..(chunk.to.max(chunk.from), DeviceId(i64::MIN));
     for ((_, device_id), place) in state.places.range(window) {
@@ -60,7 +64,23 @@ pub(super) fn decide(
             continue;
         }
         outcome.readings += 1;
-        match press.issue(*device_id, place) {
+        let whole = press.whole(&hours, &place.measurement.reading);
+        let issued = match whole {
+            None => press.issue(*device_id, place),
+            Some(whole) => {
+                let hour = (*device_id, hour_of(place.measurement.reading.interval.start()).start());
+                match summed.get(&hour) {
+                    Some(Ok(_)) => Ok(None),
+                    Some(Err(refusal)) => Err(*refusal),
+                    None => {
+                        let issued = whole.and_then(|whole| press.issue_sum(&hours, whole));
+                        summed.insert(hour, issued);
+                        issued
+                    }
+                }
+            }
+        };
+        match issued {
             Ok(None) => {}
             Ok(Some((id, quantity))) => {
                 outcome.first_bundle.get_or_insert(id);
@@ -89,6 +109,7 @@ pub(super) struct Press<'s> {
     metadata_id: MetadataId,
     pub(super) now: Timestamp,
     pub(super) rules: &'s Rules,
+    next_measurement: MeasurementId,
     next_bundle: BundleId,
     next_attributes: AttributesId,
     runs: HashMap<DeviceId, Run>,
@@ -102,6 +123,7 @@ impl<'s> Press<'s> {
             metadata_id,
             now,
             rules,
+            next_measurement: state.next.measurement,
             next_bundle: state.next.bundle,
             next_attributes: state.next.attributes,
             runs: HashMap::new(),
@@ -141,6 +163,29 @@ impl<'s> Press<'s> {
         let made = (bundle.id, quantity);
         self.changes.push(Change::BundleCreated(bundle));
         Ok(Some(made))
+    }
+
+    /// What is issued instead of the reading; only what a device produces is summed.
+    fn whole(&self, hours: &Hours<'_>, reading: &Reading) -> Option<Result<Reading, ReadingRefusal>> {
+        let device = self.state.live_device(reading.device_id)?;
+        whole(device, hours, reading)
+    }
+
+    /// Makes the sum of an hour its reading, and the bundle of what is issuable on it.
+    fn issue_sum(&mut self, hours: &Hours<'_>, sum: Reading) -> Result<Option<(BundleId, WattHours)>, ReadingRefusal> {
+        let id = self.next_measurement;
+        let place = IssuePlace::new(Measurement { id, reading: sum, superseded_by: None });
+        let device =
+            self.state.live_device(sum.device_id).ok_or(ReadingRefusal::DeviceMissing { device_id: sum.device_id })?;
+        if issuable(device, &place, self.now, self.rules)?.is_none() {
+            return Ok(None);
+        }
+        self.next_measurement = id.next();
+        self.changes.push(Change::ReadingsAccepted { first: id, readings: vec![sum], source: ReadingSource::Summed });
+        for part in hours.parts(sum.device_id, sum.interval) {
+            self.changes.push(Change::ReadingSuperseded { id: part.measurement.id, by: id });
+        }
+        self.issue(sum.device_id, &place)
     }
 
     /// The snapshot that the certificates of a device carry.
@@ -185,7 +230,7 @@ pub(super) fn snapshot(device: &Device, metadata_id: MetadataId) -> CertificateA
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub status: ReadingStatus,
-    /// Why nothing more is issued for it: of a reading that is refused.
+    /// Why nothing more is issued for it: of a reading that is refused, and of one whose hour is not whole yet.
     pub refusal: Option<ReadingRefusal>,
     /// Σ of the bundles of its interval that count.
     pub issued: WattHours,
@@ -206,10 +251,22 @@ impl Standing {
     }
 }
 
-/// How the current reading of `place` stands; `device` is none if it was deleted.
+/// What is issued instead of a reading of the device.
+fn whole(device: &Device, hours: &Hours<'_>, reading: &Reading) -> Option<Result<Reading, ReadingRefusal>> {
+    if device.description.kind == DeviceKind::Production { hours.whole(reading) } else { None }
+}
+
+/// How the current reading of `place` stands; `device` is none if it was deleted, and `hours` are those of its device.
 ///
-/// *Issued* is all that is stated being live, whatever would keep more from being issued; else what an issue would say.
-pub fn standing(device: Option<&Device>, place: &IssuePlace, now: Timestamp, rules: &Rules) -> Standing {
+/// *Issued* is all that is stated being live, whatever would keep more from being issued; else what an issue would say. A
+/// reading whose hour is not whole yet is pending, with the reason.
+pub fn standing(
+    device: Option<&Device>,
+    place: &IssuePlace,
+    hours: &Hours<'_>,
+    now: Timestamp,
+    rules: &Rules,
+) -> Standing {
     let IssuePlace { live, held, .. } = *place;
     let accepted = place.accepted();
     let shortfall = live.saturating_sub(accepted);
@@ -219,8 +276,19 @@ pub fn standing(device: Option<&Device>, place: &IssuePlace, now: Timestamp, rul
     }
     let id = place.measurement.reading.device_id;
     let device = device.ok_or(ReadingRefusal::DeviceMissing { device_id: id });
-    match device.and_then(|device| issuable(device, place, now, rules)) {
-        Ok(Some((issuable, _))) => standing(ReadingStatus::Pending, None, issuable),
+    let found = device.and_then(|device| match whole(device, hours, &place.measurement.reading) {
+        None => issuable(device, place, now, rules).map(|found| found.map(|(issuable, _)| issuable)),
+        Some(whole) => {
+            let sum = IssuePlace::new(Measurement { reading: whole?, ..place.measurement });
+            // its own share of what is issued
+            Ok(issuable(device, &sum, now, rules)?.map(|_| accepted))
+        }
+    });
+    match found {
+        Ok(Some(issuable)) => standing(ReadingStatus::Pending, None, issuable),
+        Err(refusal @ (ReadingRefusal::HourIncomplete { .. } | ReadingRefusal::HourEstimated { .. })) => {
+            standing(ReadingStatus::Pending, Some(refusal), WattHours::ZERO)
+        }
         Ok(None) => standing(ReadingStatus::Issued, None, WattHours::ZERO),
         Err(ReadingRefusal::Held { .. }) => standing(ReadingStatus::Held, None, WattHours::ZERO),
         Err(refusal) => standing(ReadingStatus::Refused, Some(refusal), WattHours::ZERO),

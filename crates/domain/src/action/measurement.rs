@@ -3,17 +3,19 @@
 //! | action | refusals, in order |
 //! | --- | --- |
 //! | all | forbidden; no reason, of a release; measurement missing, also where it is not the actor's; device missing |
-//! | correct | deleted, as missing; superseded; forbidden, as it depends on whether certificates were issued on the interval; what never changes; too large; negative; estimated, where certificates were issued; a storage record stands on it |
+//! | correct | deleted, as missing; superseded; summed; forbidden, as it depends on whether certificates were issued on the interval; what never changes; too large; negative; estimated, where certificates were issued; a storage record stands on it |
 //! | delete | forbidden, to producers once certificates were issued on the device; superseded; already issued; a storage record stands on it |
 //! | release | deleted, as missing; superseded; nothing held |
 //!
-//! A correction takes the place of the version that it corrects. Upward, the difference becomes issuable. Downward, what is
+//! A correction takes the place of the version that it corrects; of a part of its hour's sum, another sum takes the place of
+//! that one, and the sum itself is not corrected. Upward, the difference becomes issuable. Downward, what is
 //! live beyond it is withdrawn as far as it is still in the account that it was issued to, and is not held; what cannot be
 //! withdrawn is the shortfall, which is derived and never stored. Stating what is known changes nothing.
 
 use super::Outcome;
 use super::readings::{check_energy, is_producer, may_state};
 use super::selection::child_of;
+use super::sum::sum;
 use crate::bundle::Mutable;
 use crate::{
     Actor, Bundle, BundleId, BundleStatus, Capability, Change, Changes, Device, DeviceId, GrossNet, Measurement,
@@ -49,9 +51,18 @@ pub(super) fn update(state: &State, actor: Actor, update: &MeasurementUpdate, no
     if !corrects && !is_producer(state, actor) {
         state.require(actor, Capability::SubmitReadings)?;
     }
-    let (device, known) = current(state, actor, update.measurement)?;
+    let (device, known) = named(state, actor, update.measurement)?;
+    let sum = state.sum_of(&known);
+    if sum.is_none() {
+        check_current(&known)?;
+    }
     let was = known.reading;
-    let is_issued = has_bundles(state, &was);
+    if sum.is_none() && state.parts_of(was.device_id, was.interval).next().is_some() {
+        return Err(Refusal::ReadingSummed { measurement_id: known.id });
+    }
+    // what certificates stand on
+    let counted = sum.map_or(was, |sum| sum.reading);
+    let is_issued = has_bundles(state, &counted);
     if is_issued && !corrects {
         return Err(ReadingRefusal::NotProducers.into());
     }
@@ -77,15 +88,35 @@ pub(super) fn update(state: &State, actor: Actor, update: &MeasurementUpdate, no
         Change::ReadingsAccepted { first: id, readings: vec![reading], source },
         Change::ReadingSuperseded { id: known.id, by: id },
     ];
-    if is_issued && energy_wh < was.energy_wh {
-        let (start, device) = (was.interval.start(), was.device_id);
-        let excess = excess_of(state, &reading);
-        let energy = withdraw(state, &reading, excess, now, &mut changes);
+    let (counts, stated) = match sum {
+        None => (id, reading),
+        Some(sum) => sum_anew(state, &sum, (id, reading), &mut changes)?,
+    };
+    if is_issued && stated.energy_wh < counted.energy_wh {
+        let (start, device) = (counted.interval.start(), counted.device_id);
+        let excess = excess_of(state, &stated);
+        let energy = withdraw(state, &stated, excess, now, &mut changes);
         if energy > WattHours::ZERO {
-            changes.push(Change::HoldReleased { id, device, start, energy });
+            changes.push(Change::HoldReleased { id: counts, device, start, energy });
         }
     }
     Ok((changes, Outcome::Measurement(id)))
+}
+
+/// A part says something else, so its hour's sum does.
+fn sum_anew(
+    state: &State,
+    old: &Measurement,
+    (part, reading): (MeasurementId, Reading),
+    changes: &mut Changes,
+) -> Result<(MeasurementId, Reading), Refusal> {
+    let (hour, start) = (old.reading.interval, reading.interval.start());
+    let parts = state.parts_of(reading.device_id, hour).map(|part| &part.reading);
+    let sum = sum(hour, parts.map(|part| if part.interval.start() == start { &reading } else { part }))?;
+    let id = part.next();
+    changes.push(Change::ReadingsAccepted { first: id, readings: vec![sum], source: ReadingSource::Summed });
+    changes.extend([part, old.id].map(|earlier| Change::ReadingSuperseded { id: earlier, by: id }));
+    Ok((id, sum))
 }
 
 /// Deleting again changes nothing.

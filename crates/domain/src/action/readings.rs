@@ -2,7 +2,8 @@
 //!
 //! Refusals of a row, in order: device missing, not the producer's any more, interval length, future, before operation,
 //! too large, negative, gross/net differs, overlap, already issued, a storage record stands on it. The same reading again is unchanged; a different one
-//! for an interval that was not issued supersedes it, and both stay readable.
+//! for an interval that was not issued supersedes it, and both stay readable. One that counts as a part of its hour's sum is
+//! unchanged, or already issued.
 
 use super::{Outcome, Rules};
 use crate::energy::READING_WH_MAX;
@@ -167,8 +168,14 @@ impl Chunk<'_> {
     fn judge(&self, reading: &Reading) -> Result<Verdict, ReadingRefusal> {
         let device = self.device(reading.device_id)?;
         self.check_shape(reading, device)?;
-        self.check_overlap(reading)?;
         let (start, id) = (reading.interval.start(), reading.device_id);
+        if let Some(part) = self.state.parts.get(&(id, start)).filter(|part| part.reading.interval == reading.interval)
+        {
+            let is_known = part.reading == *reading;
+            let issued = ReadingRefusal::AlreadyIssued { issued_wh: part.reading.energy_wh };
+            return if is_known { Ok(Verdict::Unchanged(part.id)) } else { Err(issued) };
+        }
+        self.check_overlap(reading)?;
         let earlier = self.accepted.get(&id).and_then(|rows| rows.get(&start)).copied();
         let (known, has_bundles) = match (earlier, self.state.readings.get(&(id, start))) {
             (Some(measurement), _) => (measurement, false),

@@ -17,6 +17,7 @@ mod register;
 mod seed;
 mod sequences;
 mod storage;
+mod sum;
 mod user;
 
 use super::*;
@@ -74,6 +75,7 @@ fn rules() -> Rules {
         expiry_years: 2,
         capacity_margin: Ratio::parse("1.1").unwrap(),
         interval_max: SignedDuration::from_hours(1),
+        sums_to_hour: false,
     }
 }
 
@@ -213,7 +215,7 @@ fn store_reading(state: &mut State, reading: Reading, live: u64, held: u64) -> M
     let start = reading.interval.start();
     let has_bundles = live + held > 0;
     state.readings.insert((reading.device_id, start), CurrentReading { measurement, has_bundles });
-    let place = IssuePlace { measurement, live: WattHours(live), held: WattHours(held) };
+    let place = IssuePlace { measurement, live: WattHours(live), held: WattHours(held), has_bundles };
     state.places.insert((start, reading.device_id), place);
     id
 }

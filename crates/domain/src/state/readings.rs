@@ -1,7 +1,8 @@
 //! What readings make of the state: versions that are accepted, and versions that count no more.
 
 use super::{CurrentReading, IssuePlace, State};
-use crate::{ActionId, Measurement, MeasurementId, Reading, ReadingSource, WattHours};
+use crate::time::hour_of;
+use crate::{ActionId, DeviceId, Interval, Measurement, MeasurementId, Reading, ReadingSource};
 
 impl State {
     pub(super) fn accept_readings(
@@ -22,19 +23,63 @@ impl State {
                 self.written.changed_devices.insert(device.id);
             }
             let start = reading.interval.start();
+            self.written.measurements.push((measurement, source, action));
+            if let Some(part) = self.parts.get_mut(&(reading.device_id, start))
+                && part.reading.interval == reading.interval
+            {
+                *part = measurement;
+                continue;
+            }
+            if source == ReadingSource::Summed {
+                self.gather_parts(reading);
+            }
             // where bundles stem from the interval, what is known of them was loaded with the reading that is corrected
             let current = self.readings.entry((reading.device_id, start));
             current
                 .and_modify(|current| current.measurement = measurement)
                 .or_insert(CurrentReading { measurement, has_bundles: false });
             let place = self.places.entry((start, reading.device_id));
-            place.and_modify(|place| place.measurement = measurement).or_insert(IssuePlace {
-                measurement,
-                live: WattHours::ZERO,
-                held: WattHours::ZERO,
-            });
-            self.written.measurements.push((measurement, source, action));
+            place.and_modify(|place| place.measurement = measurement).or_insert_with(|| IssuePlace::new(measurement));
         }
+    }
+
+    /// The readings of an hour make way for their sum. Of an hour that was summed before there are none.
+    fn gather_parts(&mut self, sum: &Reading) {
+        let device = sum.device_id;
+        let mut start = sum.interval.start();
+        while let Some(place) = self.places.get(&(start, device)).copied() {
+            let part = place.measurement;
+            if part.reading.interval == sum.interval || part.reading.interval.end() > sum.interval.end() {
+                return;
+            }
+            self.make_way(part);
+            start = part.reading.interval.end();
+        }
+    }
+
+    /// The reading counts as a part of its hour's sum, and no more by itself.
+    fn make_way(&mut self, part: Measurement) {
+        let (device, start) = (part.reading.device_id, part.reading.interval.start());
+        if self.places.get(&(start, device)).is_some_and(|place| place.measurement.id == part.id) {
+            self.places.remove(&(start, device));
+        }
+        if self.readings.get(&(device, start)).is_some_and(|current| current.measurement.id == part.id) {
+            self.readings.remove(&(device, start));
+        }
+        self.parts.insert((device, start), part);
+    }
+
+    /// The sum that a reading counts as a part of.
+    pub fn sum_of(&self, part: &Measurement) -> Option<Measurement> {
+        let (device, start) = (part.reading.device_id, part.reading.interval.start());
+        let known = self.parts.get(&(device, start)).filter(|known| known.id == part.id)?;
+        let hour = hour_of(known.reading.interval.start());
+        self.readings.get(&(device, hour.start())).map(|current| current.measurement)
+    }
+
+    /// The readings that count as parts of the sum of this hour, in the order of time.
+    pub fn parts_of(&self, device: DeviceId, hour: Interval) -> impl Iterator<Item = &Measurement> + Clone {
+        self.parts.range((device, hour.start())..(device, hour.end())).map(|(_, part)| part)
     }
 
     pub(super) fn supersede(&mut self, id: MeasurementId, by: MeasurementId) {

@@ -75,6 +75,14 @@ pub(super) fn granularity(text: &str) -> Result<SignedDuration, String> {
     i64::try_from(micros).map(SignedDuration::from_micros).map_err(|_| rule())
 }
 
+pub(super) fn truth(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
 /// A decimal of at least 1.
 pub(super) fn margin(text: &str) -> Result<Ratio, String> {
     let rule = || "must be a decimal number of at least 1, such as 1.1".to_owned();

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 pub(crate) const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 /// Whatever the environment of the tests says of these does not reach the program.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
     "LISTEN",
     "DATABASE_URL",
     "DATABASE_READ_URL",
@@ -17,6 +17,7 @@ const SETTINGS: [&str; 16] = [
     "ADMIN_PASSWORD",
     "CERTIFICATE_EXPIRY_YEARS",
     "CERTIFICATE_GRANULARITY_HOURS",
+    "SUM_READINGS_TO_HOUR",
     "CAPACITY_MARGIN",
     "ACCESS_TOKEN_EXPIRE_MINUTES",
     "QUERY_PERIOD_DAYS_MAX",

@@ -40,5 +40,6 @@ const fn source(source: ReadingSource) -> &'static str {
         ReadingSource::Submitted => "submitted",
         ReadingSource::Issuer => "stated by the issuer",
         ReadingSource::Elexon => "Elexon",
+        ReadingSource::Summed => "sum of its hour's readings",
     }
 }

@@ -70,6 +70,7 @@ impl Ledger {
             expiry_years: 2,
             capacity_margin: Ratio::parse("1.1").unwrap(),
             interval_max: SignedDuration::from_hours(1),
+            sums_to_hour: false,
         };
         Self { connection, now: at("2026-02-01T00:00:00Z"), salts: 0, rules, _database: database }
     }

@@ -75,6 +75,7 @@ fn forge(ledger: &mut Ledger, actor: Actor, change: impl Fn(&mut Bundle)) {
         expiry_years: 2,
         capacity_margin: domain::Ratio::parse("1.1").unwrap(),
         interval_max: jiff::SignedDuration::from_hours(1),
+        sums_to_hour: false,
     };
     ledger.forge(actor, ActionKind::ImportSeed, &command, |state| {
         let (mut changes, _) = domain::decide(state, Actor::Operator, &command, now, &rules).unwrap();

@@ -26,7 +26,7 @@ fn measured(live: u64, held: u64) -> State {
     let measurement = Measurement { id: MeasurementId(1), reading, superseded_by: None };
     let key = (WIND, reading.interval.start());
     state.readings.insert(key, CurrentReading { measurement, has_bundles: live + held > 0 });
-    let place = IssuePlace { measurement, live: WattHours(live), held: WattHours(held) };
+    let place = IssuePlace { measurement, live: WattHours(live), held: WattHours(held), has_bundles: live + held > 0 };
     state.places.insert((key.1, WIND), place);
     state.next.measurement = MeasurementId(2);
     state

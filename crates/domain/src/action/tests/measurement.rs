@@ -65,7 +65,7 @@ fn place(state: &State) -> IssuePlace {
 }
 
 fn stands(state: &State) -> Standing {
-    standing(state.live_device(WIND), &place(state), noon(), &rules())
+    standing(state.live_device(WIND), &place(state), &Hours::default(), noon(), &rules())
 }
 
 /// (status, issued, held, shortfall, issuable)

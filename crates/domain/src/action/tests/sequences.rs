@@ -163,7 +163,7 @@ fn check_energy(state: &State, seen: &mut BTreeMap<Timestamp, Seen>) -> Result<(
         let seen = seen.get_mut(&start).expect("it has a reading");
         prop_assert!(live <= seen.live || live + held <= stated, "{} Wh live, {} held, {} stated", live, held, stated);
         prop_assert!(live + held <= seen.stated_max, "{} Wh live, {} held", live, held);
-        let shortfall = standing(state.live_device(WIND), &place, noon(), &rules()).shortfall;
+        let shortfall = standing(state.live_device(WIND), &place, &Hours::default(), noon(), &rules()).shortfall;
         prop_assert_eq!(shortfall.0, live.saturating_sub(stated));
         seen.live = live;
     }

@@ -411,7 +411,7 @@ fn a_reading_of_storage_is_not_issued_itself() {
     let (sdr, _) = record_discharge(&mut state, discharge(hour(18), 720_000, AllocationMethod::Fifo));
     issued(&mut state, sdr.id);
     let place = state.places[&(hour(18).start(), BATTERY)];
-    let standing = standing(state.live_device(BATTERY), &place, noon(), &rules());
+    let standing = standing(state.live_device(BATTERY), &place, &Hours::default(), noon(), &rules());
     assert_eq!((standing.status, standing.issued), (ReadingStatus::Issued, WattHours(720_000)));
     let chunk = IssueChunk { metadata_id: METADATA, devices: vec![BATTERY], from: hour(0).start(), to: hour(23).end() };
     let (changes, Outcome::Issue(outcome)) = decided(&state, ISSUER, &Command::Issue(chunk)).unwrap() else {

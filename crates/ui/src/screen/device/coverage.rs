@@ -239,7 +239,7 @@ pub(super) fn cell(
     let reasons: Vec<String> = covered
         .standings
         .iter()
-        .filter(|standing| Kind::of(**standing) == Kind::Refused)
+        .filter(|standing| matches!(Kind::of(**standing), Kind::Refused | Kind::Pending))
         .filter_map(|(_, refusal)| refusal.map(reason))
         .collect();
     let Some(gravest) = kinds.first().copied() else {
@@ -264,6 +264,9 @@ fn reason(refusal: ReadingRefusal) -> String {
         ReadingRefusal::AboveCapacity { .. } => "more than the device can make in the time".to_owned(),
         ReadingRefusal::DeviceMissing { .. } => "the device is deleted".to_owned(),
         ReadingRefusal::IntervalLength { .. } => "the interval is too short or too long".to_owned(),
+        ReadingRefusal::HourIncomplete { .. } => "not all of the hour is read yet".to_owned(),
+        ReadingRefusal::HourEstimated { .. } => "another reading of the hour is estimated".to_owned(),
+        ReadingRefusal::HourCrossed { .. } => "the interval goes on in the next hour".to_owned(),
         other => other.to_string(),
     }
 }

@@ -273,7 +273,7 @@ pub(super) struct MeasurementBody {
     quality: &'static str,
     source: SourceWord,
     status: StatusWord,
-    /// Why nothing more is issued for it, if it is refused; else `null`.
+    /// Why nothing more is issued for it, if it is refused, or pending because its hour is not whole yet; else `null`.
     reason: Option<String>,
     /// The version that took its place; `null` if none did.
     superseded_by: Option<i64>,
@@ -337,7 +337,7 @@ enum StatusWord {
     Deleted,
 }
 
-/// Who stated a reading.
+/// Who stated a reading: `summed` if the registry did, adding up the readings of an hour, which it supersedes.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[schema(as = MeasurementSource)]
 #[serde(rename_all = "snake_case")]
@@ -345,6 +345,7 @@ enum SourceWord {
     Submitted,
     Issuer,
     Elexon,
+    Summed,
 }
 
 /// Readings of a device.
@@ -374,6 +375,7 @@ impl From<MeasurementView> for MeasurementBody {
                 ReadingSource::Submitted => SourceWord::Submitted,
                 ReadingSource::Issuer => SourceWord::Issuer,
                 ReadingSource::Elexon => SourceWord::Elexon,
+                ReadingSource::Summed => SourceWord::Summed,
             },
             status: match standing.status {
                 ReadingStatus::Pending => StatusWord::Pending,
