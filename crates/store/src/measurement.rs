@@ -177,9 +177,9 @@ pub fn current(connection: &mut Connection, readings: &[Reading]) -> Result<Vec<
     )
 }
 
-/// The readings that count as parts of the sum of one of these hours.
+/// The readings that count as parts of the sum of one of these hours: the last that a sum superseded, of each start.
 pub fn parts(connection: &mut Connection, hours: &[(DeviceId, Interval)]) -> Result<Vec<Measurement>> {
-    connection.query_values(
+    let mut found = connection.query_values(
         concat!(
             "SELECT ",
             columns!(),
@@ -193,7 +193,11 @@ pub fn parts(connection: &mut Connection, hours: &[(DeviceId, Interval)]) -> Res
         |(device, hour)| [device.0.into(), hour.start().into(), hour.end().into()],
         &[],
         measurement_of,
-    )
+    )?;
+    let place = |part: &Measurement| (part.reading.device_id, part.reading.interval.start());
+    found.sort_unstable_by_key(|part| (place(part), std::cmp::Reverse(part.id)));
+    found.dedup_by_key(|part| place(part));
+    Ok(found)
 }
 
 /// What starts at or before this ends before `start`.

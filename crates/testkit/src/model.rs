@@ -15,6 +15,7 @@ mod orders;
 mod readings;
 mod register;
 mod storage;
+mod sums;
 mod tables;
 mod verdict;
 
@@ -99,6 +100,8 @@ struct Version {
     reading: Reading,
     /// Itself, if it was deleted.
     superseded_by: Option<i64>,
+    /// Whether the registry added it up.
+    is_sum: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -131,12 +134,20 @@ pub struct Model {
     storage: storage::Records,
     /// When something last changed: the registry's time does not run backwards.
     recorded_at: Timestamp,
+    /// Whether readings of less than an hour are issued by the hour.
+    sums_to_hour: bool,
 }
 
 impl Model {
     /// Of a registry in which the last thing was registered at `recorded_at`.
     pub fn from(recorded_at: Timestamp) -> Self {
         Self { recorded_at, ..Self::default() }
+    }
+
+    /// The same, of one that issues readings of less than an hour by the hour.
+    #[must_use]
+    pub fn summing(self) -> Self {
+        Self { sums_to_hour: true, ..self }
     }
 
     // ── What the test registered before ─────────────────────────────────────

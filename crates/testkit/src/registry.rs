@@ -62,6 +62,7 @@ pub struct TestRegistry {
     pub time: TestClock,
     // After the registry, which must let go of it first.
     pub database: TestDatabase,
+    sums_to_hour: bool,
 }
 
 impl TestRegistry {
@@ -73,7 +74,7 @@ impl TestRegistry {
     pub fn over(database: TestDatabase) -> Self {
         let time = TestClock::at(at("2026-03-01T12:00:00Z"));
         let registry = Registry::open(Self::settings(&database), time.clock()).expect("the test's database opens");
-        Self { registry, time, database }
+        Self { registry, time, database, sums_to_hour: false }
     }
 
     /// The defaults, on this database.
@@ -109,17 +110,24 @@ impl TestRegistry {
         let time = TestClock::at(at("2026-03-01T12:00:00Z"));
         let settings = Settings { elexon, ..Self::settings(&database) };
         let registry = Registry::open(settings, time.clock()).expect("the test's database opens");
-        Self { registry, time, database }
+        Self { registry, time, database, sums_to_hour: false }
+    }
+
+    /// An empty registry that issues readings of less than an hour by the hour.
+    pub fn summing(engine: Engine) -> Self {
+        Self { sums_to_hour: true, ..Self::on(engine) }.reopened()
     }
 
     /// Closes the registry and opens it again on the same database, as a restart does.
     #[must_use]
     pub fn reopened(self) -> Self {
-        let Self { registry, time, database } = self;
+        let Self { registry, time, database, sums_to_hour } = self;
         registry.close();
         drop(registry);
-        let registry = Registry::open(Self::settings(&database), time.clock()).expect("the test's database opens");
-        Self { registry, time, database }
+        let mut settings = Self::settings(&database);
+        settings.rules.sums_to_hour = sums_to_hour;
+        let registry = Registry::open(settings, time.clock()).expect("the test's database opens");
+        Self { registry, time, database, sums_to_hour }
     }
 
     /// What was asked in an action, as it was kept with it.

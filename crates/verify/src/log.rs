@@ -173,6 +173,15 @@ impl Log {
                 format!("action {} of kind {} updates reading {} otherwise", action.id, action.kind, event.entity_id)
             });
         }
+        if entity == entity::MEASUREMENT
+            && change == rules::CREATE
+            && let Some(source) = after.integer(2)?
+            && let Some(action) = action.filter(|action| !rules::states_readings(action.kind, source))
+        {
+            audit.find(FindingKind::KindDoesNotFit, Noun::Event, number, Some(number), || {
+                format!("action {} of kind {} makes readings from source {source}", action.id, action.kind)
+            });
+        }
         if is_bundle {
             return self.moves.event(audit, &self.world, action, event, &before, &after);
         }

@@ -105,6 +105,8 @@ kinds! {
     IntervalWrong = 3,
     /// A reading that its device cannot have: energy below zero, another meter mode.
     ReadingWrong = 3,
+    /// A reading that says it is the sum of its hour's, and is not.
+    SumWrong = 3,
     /// Bundles of an interval that has no current reading.
     NoReading = 3,
     /// Issued to something that is not an approved production device, on an estimate, to another account, or too early.

@@ -131,12 +131,24 @@ pub(crate) fn moves_from(action: i64, from: i64) -> bool {
 /// released.
 pub(crate) fn updates_reading(action: i64, is_superseded: bool, is_released: bool) -> bool {
     match action {
-        kind::SUBMIT_READINGS | kind::IMPORT_SEED => is_superseded && !is_released,
+        kind::SUBMIT_READINGS | kind::IMPORT_SEED | kind::ISSUE => is_superseded && !is_released,
         kind::UPDATE_MEASUREMENT => is_superseded != is_released,
         kind::RELEASE_HOLD => is_released && !is_superseded,
         _ => false,
     }
 }
+
+/// Whether an action makes readings from this source: an issue makes nothing but sums of hours, and a correction also those.
+pub(crate) fn states_readings(action: i64, source: i64) -> bool {
+    match action {
+        kind::ISSUE => source == SUMMED,
+        kind::UPDATE_MEASUREMENT => true,
+        _ => source != SUMMED,
+    }
+}
+
+/// Where a reading says that it is from which the registry added up.
+pub(crate) const SUMMED: i64 = 4;
 
 /// Whether a bundle that has expired cannot go this way. `moved` says that it changes its account.
 pub(crate) fn needs_unexpired(from: i64, to: i64, moved: bool) -> bool {
@@ -174,10 +186,10 @@ pub(crate) fn makes(action: i64, what: i64, event_type: i64, is_child: bool) -> 
         (DEVICE, DELETE) => action == 25,
         (METADATA, CREATE) => action == 7,
         (MEASUREMENT, CREATE) => {
-            matches!(action, kind::SUBMIT_READINGS | kind::UPDATE_MEASUREMENT | kind::CREATE_BUNDLE)
+            matches!(action, kind::SUBMIT_READINGS | kind::UPDATE_MEASUREMENT | kind::CREATE_BUNDLE | kind::ISSUE)
         }
         (MEASUREMENT, UPDATE) => {
-            matches!(action, kind::SUBMIT_READINGS | kind::UPDATE_MEASUREMENT | kind::RELEASE_HOLD)
+            matches!(action, kind::SUBMIT_READINGS | kind::UPDATE_MEASUREMENT | kind::RELEASE_HOLD | kind::ISSUE)
         }
         (MEASUREMENT, DELETE) => action == kind::DELETE_MEASUREMENT,
         (RECURRING_ORDER, CREATE) => action == 31 || action == 32,

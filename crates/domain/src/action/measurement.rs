@@ -84,13 +84,12 @@ pub(super) fn update(state: &State, actor: Actor, update: &MeasurementUpdate, no
     let own = if submits { ReadingSource::Submitted } else { ReadingSource::Issuer };
     let source = update.source.unwrap_or(own);
     let id = state.next.measurement;
-    let mut changes = vec![
-        Change::ReadingsAccepted { first: id, readings: vec![reading], source },
-        Change::ReadingSuperseded { id: known.id, by: id },
-    ];
-    let (counts, stated) = match sum {
-        None => (id, reading),
-        Some(sum) => sum_anew(state, &sum, (id, reading), &mut changes)?,
+    let mut changes = vec![Change::ReadingsAccepted { first: id, readings: vec![reading], source }];
+    let (counts, stated) = if let Some(sum) = sum {
+        sum_anew(state, &sum, (id, reading), &mut changes)?
+    } else {
+        changes.push(Change::ReadingSuperseded { id: known.id, by: id });
+        (id, reading)
     };
     if is_issued && stated.energy_wh < counted.energy_wh {
         let (start, device) = (counted.interval.start(), counted.device_id);
@@ -103,7 +102,8 @@ pub(super) fn update(state: &State, actor: Actor, update: &MeasurementUpdate, no
     Ok((changes, Outcome::Measurement(id)))
 }
 
-/// A part says something else, so its hour's sum does.
+/// A part says something else, so its hour's sum does. The earlier part was superseded by the earlier sum, and stays so: of
+/// two parts of the same time the later one counts.
 fn sum_anew(
     state: &State,
     old: &Measurement,

@@ -1,5 +1,6 @@
 //! Readings are corrected and deleted, and what was held is released, watt-hour by watt-hour.
 
+use super::sums::{added_up, hour_of};
 use super::{Certificate, Decided, Decision, Model, Verdict, Version};
 use domain::action::MeasurementUpdate;
 use domain::{Actor, BundleId, BundleStatus, DeviceId, DeviceKind, MeasurementId, Quality, Reading, Role};
@@ -15,8 +16,14 @@ impl Model {
         if !corrects && !self.has_role(actor, &[Role::ProductionUser]) {
             return Err("forbidden");
         }
-        let was = self.current_version(actor, update.measurement)?;
-        let start = was.interval.start();
+        let version = self.version(actor, update.measurement)?;
+        let is_part = self.is_part(&self.versions[place_of(update.measurement)]);
+        let was = if is_part { version.reading } else { self.current_version(actor, update.measurement)? };
+        if version.is_sum {
+            return Err("reading_summed");
+        }
+        let hour = hour_of(was.interval.start());
+        let start = if is_part { hour.start() } else { was.interval.start() };
         let is_issued = self.of_interval(was.device_id, start).next().is_some();
         if is_issued && !corrects {
             return Err("forbidden");
@@ -43,10 +50,29 @@ impl Model {
         if self.is_recorded(was.device_id, start) {
             return Err("reading_refused");
         }
+        let (old, parts) = if is_part {
+            (Some(self.sum_at(was.device_id, hour)), self.parts_of(was.device_id, hour))
+        } else {
+            (None, Vec::new())
+        };
         let id = self.keep(&is);
-        self.versions[place_of(update.measurement)].superseded_by = Some(id);
-        if is_issued && is.energy_wh < was.energy_wh {
-            self.withdraw_excess(now, &is);
+        if !is_part {
+            self.versions[place_of(update.measurement)].superseded_by = Some(id);
+        }
+        let (before, after) = match old {
+            None => (was, is),
+            Some(old) => {
+                let parts = parts.into_iter().map(|(_, part)| if part.interval == is.interval { is } else { part });
+                let sum = added_up(hour, &parts.collect::<Vec<_>>()).expect("energies of tests are small");
+                let by = self.keep(&sum);
+                self.versions.last_mut().expect("it was kept").is_sum = true;
+                self.versions[place_of(MeasurementId(id))].superseded_by = Some(by);
+                self.versions[old].superseded_by = Some(by);
+                (self.versions[old].reading, sum)
+            }
+        };
+        if is_issued && after.energy_wh < before.energy_wh {
+            self.withdraw_excess(now, &after);
         }
         Ok(Decided { told: Verdict::Measurement(MeasurementId(id)), has_changed: true })
     }

@@ -27,16 +27,23 @@ pub struct Dice {
     random: StdRng,
     /// Whether most commands are of storage and what it needs.
     favours_storage: bool,
+    /// Whether most readings are parts of hours.
+    favours_parts: bool,
 }
 
 impl Dice {
     pub fn of_seed(seed: u64) -> Self {
-        Self { random: StdRng::seed_from_u64(seed), favours_storage: false }
+        Self { random: StdRng::seed_from_u64(seed), favours_storage: false, favours_parts: false }
     }
 
     /// Dice that are loaded: a market of batteries, in which little else happens.
     pub fn of_storage(seed: u64) -> Self {
         Self { favours_storage: true, ..Self::of_seed(seed) }
+    }
+
+    /// Dice that are loaded: meters that count by the half or quarter of an hour.
+    pub fn of_parts(seed: u64) -> Self {
+        Self { favours_parts: true, ..Self::of_seed(seed) }
     }
 
     /// From 0 to below `most`.
@@ -145,9 +152,40 @@ impl Dice {
 
     fn submission(&mut self, model: &Model, now: Timestamp) -> (Actor, Command) {
         let count = 1 + self.below(8);
-        let readings = (0..count).map(|_| self.reading(model, now)).collect();
+        let readings = if self.favours_parts && self.percent(80) {
+            self.parts_of_hours(model, now)
+        } else {
+            (0..count).map(|_| self.reading(model, now)).collect()
+        };
         let submission = SubmitReadings { readings, source: ReadingSource::Submitted };
         (self.anybody(model), Command::SubmitReadings(submission))
+    }
+
+    /// Parts of two hours of a device: mostly all of them.
+    fn parts_of_hours(&mut self, model: &Model, now: Timestamp) -> Vec<Reading> {
+        let device_id = self.device(model);
+        let mut readings = Vec::new();
+        for _ in 0..2 {
+            let hour = whole_hour(now) - SignedDuration::from_hours(1 + self.below(HOURS_BACK / 3));
+            let minutes = if self.percent(70) { 30 } else { 15 };
+            let late = if self.percent(3) { minutes / 2 } else { 0 };
+            for part in 0..60 / minutes {
+                let start = hour + SignedDuration::from_mins(part * minutes + late);
+                let end = start + SignedDuration::from_mins(minutes);
+                let quality = if self.percent(3) { Quality::Estimated } else { Quality::Measured };
+                let reading = Reading {
+                    device_id,
+                    interval: Interval::new(start, end).expect("it has a length"),
+                    energy_wh: self.below(ENERGY_MAX_WH / 2),
+                    gross_net: GrossNet::Net,
+                    quality: if self.percent(10) { Quality::Calculated } else { quality },
+                };
+                if self.percent(92) {
+                    readings.push(reading);
+                }
+            }
+        }
+        readings
     }
 
     fn reading(&mut self, model: &Model, now: Timestamp) -> Reading {
@@ -223,6 +261,18 @@ impl Dice {
 
     /// Mostly what a reading says now; often one that was issued, if that is wanted.
     fn measurement(&mut self, model: &Model, is_issued: bool) -> MeasurementId {
+        let parts: Vec<MeasurementId> = model
+            .versions
+            .iter()
+            .enumerate()
+            .filter(|(_, version)| self.favours_parts && model.is_part(version))
+            .map(|(place, _)| id_at(place))
+            .collect();
+        if let Some(id) = self.pick(&parts).copied()
+            && self.percent(60)
+        {
+            return id;
+        }
         let is_wanted = |reading: &Reading| {
             !is_issued || model.of_interval(reading.device_id, reading.interval.start()).next().is_some()
         };

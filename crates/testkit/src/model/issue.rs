@@ -1,8 +1,12 @@
 //! Certificates are issued against readings.
 
+use super::sums::{hour_of, is_short};
 use super::{Birth, Certificate, Decided, Decision, Model, ModelDevice, Verdict};
 use domain::action::{CreateBundle, IssueChunk};
-use domain::{Actor, BundleId, BundleStatus, CertificateRange, DeviceKind, GrossNet, Quality, Reading, WattHours};
+use domain::{
+    Actor, BundleId, BundleStatus, CertificateRange, DeviceId, DeviceKind, GrossNet, Interval, Quality, Reading,
+    WattHours,
+};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 
 const MICROS_PER_HOUR: u128 = 3_600_000_000;
@@ -23,12 +27,26 @@ impl Model {
         let mut asked: Vec<Reading> = self.current().map(|(_, reading)| *reading).filter(is_asked).collect();
         asked.sort_by_key(|reading| (reading.interval.start(), reading.device_id));
         let (mut first, mut issued, mut quantity, mut refused) = (None, 0, 0, Vec::new());
+        let mut hours: Vec<(DeviceId, Interval, Result<u64, &'static str>)> = Vec::new();
         for reading in &asked {
-            match self.issuable(now, reading) {
+            let (device, hour) = (reading.device_id, hour_of(reading.interval.start()));
+            let known = hours.iter().find(|(other, of, _)| (*other, *of) == (device, hour));
+            let is_summed = known.is_some_and(|(.., found)| found.is_ok()) && is_short(reading);
+            let (stands_on, found) = match self.whole(reading) {
+                _ if is_summed => continue,
+                None => (*reading, self.issuable(now, reading)),
+                Some(Err(reason)) => (*reading, Err(reason)),
+                Some(Ok(sum)) => (sum, self.issuable(now, &sum)),
+            };
+            if found.is_ok() && stands_on != *reading {
+                self.keep_sum(&stands_on);
+                hours.push((device, hour, found));
+            }
+            match found {
                 Err(reason) => refused.push((reading.device_id, reading.interval.start(), reason.to_owned())),
                 Ok(0) => {}
                 Ok(energy) => {
-                    let id = self.mint(now, reading, energy);
+                    let id = self.mint(now, &stands_on, energy);
                     first.get_or_insert(id);
                     issued += 1;
                     quantity += energy;

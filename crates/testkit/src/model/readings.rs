@@ -64,6 +64,12 @@ impl Model {
         if let Some((_, reason)) = may_not_be.into_iter().find(|(holds, _)| *holds) {
             return Err(reason);
         }
+        let is_here = |version: &&Version| {
+            version.reading.device_id == reading.device_id && version.reading.interval == reading.interval
+        };
+        if let Some(part) = self.versions.iter().find(|version| is_here(version) && self.is_part(version)) {
+            return if part.reading == *reading { Ok(Row::Unchanged) } else { Err("already_issued") };
+        }
         let overlaps = |other: &Reading| other.interval.start() < end && start < other.interval.end();
         let neighbours = || self.current().filter(|(_, other)| other.device_id == reading.device_id && overlaps(other));
         if neighbours().any(|(_, other)| other.interval != reading.interval) {
@@ -82,7 +88,7 @@ impl Model {
     pub(super) fn keep(&mut self, reading: &Reading) -> i64 {
         let device = self.devices.get_mut(&reading.device_id).expect("the row was judged");
         device.gross_net.get_or_insert(reading.gross_net);
-        self.versions.push(Version { reading: *reading, superseded_by: None });
+        self.versions.push(Version { reading: *reading, superseded_by: None, is_sum: false });
         i64::try_from(self.versions.len()).expect("few readings")
     }
 

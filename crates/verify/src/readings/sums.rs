@@ -1,19 +1,18 @@
 //! What takes the place of a reading: a later version of the same interval, or the sum of its hour; and that each sum is the
 //! sum of the readings whose place it took.
 //!
-//! Parts of a sum are the last versions, at the time, of readings of its hour: not superseded before, or by an earlier sum.
+//! Parts of a sum are the readings of its hour that a sum superseded, this one or one before it; of the same start the last.
 //!
 //! Invariant: memory holds a window of readings, and the readings of one hour.
 
 use super::{DEVICE, END, ENERGY, GROSS_NET, QUALITY, Reading, SOURCE, START};
 use crate::intervals::{INTERVAL_MICROS_MAX, instant};
 use crate::report::{Audit, FindingKind, Noun, at};
-use crate::rows::{number, optional_number};
+use crate::rows::number;
+use crate::rules::SUMMED;
 use db::{Connection, Result};
 use std::collections::HashMap;
 
-/// Where a sum says that it is from.
-const SUMMED: i64 = 4;
 const MEASURED: i64 = 1;
 const CALCULATED: i64 = 2;
 const ESTIMATED: i64 = 3;
@@ -42,7 +41,10 @@ pub(super) fn check_successors(connection: &mut Connection, audit: &mut Audit<'_
         });
         if !follows || by < row.id {
             audit.find(FindingKind::ReadingWrong, Noun::Measurement, row.id, None, || {
-                format!("reading {} is superseded by {by}, which is not a later one of the same interval or hour", row.id)
+                format!(
+                    "reading {} is superseded by {by}, which is not a later one of the same interval or hour",
+                    row.id
+                )
             });
         }
     }
@@ -68,22 +70,22 @@ pub(super) fn check(connection: &mut Connection, audit: &mut Audit<'_>, found: &
 
 fn parts_of(connection: &mut Connection, sum: &Reading) -> Result<Vec<Part>> {
     let [device, start, end] = [DEVICE, START, END].map(|field| sum.values[field]);
-    let rows = connection.query(
-        "SELECT m.start_at, m.end_at, m.energy_wh, m.gross_net, m.quality, m.superseded_by, s.source FROM measurement m \
+    let mut parts = connection.query(
+        "SELECT m.start_at, m.end_at, m.energy_wh, m.gross_net, m.quality FROM measurement m \
          JOIN measurement s ON s.id = m.superseded_by WHERE m.device_id = $1 AND m.start_at >= $2 AND m.start_at < $3 \
-         AND m.superseded_by IS NOT NULL AND m.id < $4 AND m.source <> $5 ORDER BY m.start_at, m.id",
+         AND m.superseded_by IS NOT NULL AND m.superseded_by <= $4 AND m.source <> $5 AND s.source = $5 \
+         ORDER BY m.start_at, m.id DESC",
         &[device.into(), instant(start), instant(end), sum.id.into(), SUMMED.into()],
         |row| {
             let mut part = [0; 5];
             for (field, value) in part.iter_mut().enumerate() {
                 *value = number(row, field)?;
             }
-            Ok((part, optional_number(row, 5)?.unwrap_or(0), number(row, 6)?))
+            Ok(part)
         },
     )?;
-    // what took its place came after the sum, or is this or an earlier one
-    let counts = rows.into_iter().filter(|(_, by, source)| *by > sum.id || *source == SUMMED);
-    Ok(counts.map(|(part, _, _)| part).collect())
+    parts.dedup_by_key(|part: &mut Part| part[0]);
+    Ok(parts)
 }
 
 fn fault_of(sum: &Reading, parts: &[Part]) -> Option<String> {
