@@ -45,7 +45,7 @@ pub(crate) struct Ledger {
     pub(crate) connection: Connection,
     pub(crate) now: Timestamp,
     salts: u8,
-    rules: Rules,
+    pub(crate) rules: Rules,
     _database: TestDatabase,
 }
 

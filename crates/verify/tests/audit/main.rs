@@ -15,3 +15,4 @@ mod orders;
 mod seed;
 mod statements;
 mod storage;
+mod sums;
