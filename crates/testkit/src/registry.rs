@@ -62,7 +62,7 @@ pub struct TestRegistry {
     pub time: TestClock,
     // After the registry, which must let go of it first.
     pub database: TestDatabase,
-    sums_to_hour: bool,
+    settings: Settings,
 }
 
 impl TestRegistry {
@@ -72,9 +72,20 @@ impl TestRegistry {
     }
 
     pub fn over(database: TestDatabase) -> Self {
+        Self::opened(database, |_| ())
+    }
+
+    /// An empty registry with other settings than the defaults.
+    pub fn with(engine: Engine, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::opened(TestDatabase::migrated(engine, store::MIGRATIONS), change)
+    }
+
+    fn opened(database: TestDatabase, change: impl FnOnce(&mut Settings)) -> Self {
         let time = TestClock::at(at("2026-03-01T12:00:00Z"));
-        let registry = Registry::open(Self::settings(&database), time.clock()).expect("the test's database opens");
-        Self { registry, time, database, sums_to_hour: false }
+        let mut settings = Self::settings(&database);
+        change(&mut settings);
+        let registry = Registry::open(settings.clone(), time.clock()).expect("the test's database opens");
+        Self { registry, time, database, settings }
     }
 
     /// The defaults, on this database.
@@ -106,28 +117,22 @@ impl TestRegistry {
 
     /// An empty registry that asks this service, and makes no pauses.
     pub fn asking(engine: Engine, elexon: source::Settings) -> Self {
-        let database = TestDatabase::migrated(engine, store::MIGRATIONS);
-        let time = TestClock::at(at("2026-03-01T12:00:00Z"));
-        let settings = Settings { elexon, ..Self::settings(&database) };
-        let registry = Registry::open(settings, time.clock()).expect("the test's database opens");
-        Self { registry, time, database, sums_to_hour: false }
+        Self::with(engine, |settings| settings.elexon = elexon)
     }
 
     /// An empty registry that issues readings of less than an hour by the hour.
     pub fn summing(engine: Engine) -> Self {
-        Self { sums_to_hour: true, ..Self::on(engine) }.reopened()
+        Self::with(engine, |settings| settings.rules.sums_to_hour = true)
     }
 
     /// Closes the registry and opens it again on the same database, as a restart does.
     #[must_use]
     pub fn reopened(self) -> Self {
-        let Self { registry, time, database, sums_to_hour } = self;
+        let Self { registry, time, database, settings } = self;
         registry.close();
         drop(registry);
-        let mut settings = Self::settings(&database);
-        settings.rules.sums_to_hour = sums_to_hour;
-        let registry = Registry::open(settings, time.clock()).expect("the test's database opens");
-        Self { registry, time, database, sums_to_hour }
+        let registry = Registry::open(settings.clone(), time.clock()).expect("the test's database opens");
+        Self { registry, time, database, settings }
     }
 
     /// What was asked in an action, as it was kept with it.

@@ -20,8 +20,15 @@ struct Place {
 
 impl Place {
     fn on(engine: Engine) -> Self {
+        Self::with(engine, false)
+    }
+
+    fn with(engine: Engine, sums_to_hour: bool) -> Self {
         let elexon = ElexonServer::start();
-        let test = TestRegistry::asking(engine, elexon.settings());
+        let test = TestRegistry::with(engine, |settings| {
+            settings.elexon = elexon.settings();
+            settings.rules.sums_to_hour = sums_to_hour;
+        });
         let account = test.account("Aldgate Wind");
         let device = test.unit(UNIT, account);
         Self { elexon, test, account, device }
@@ -150,6 +157,26 @@ fn a_later_settlement_run_corrects_what_was_issued_by_the_rules_of_corrections()
         };
         let id = place.registry().issue_as_operator(request).expect("the operator may issue");
         assert_eq!(place.over(id).progress.quantity, 1_000_000, "the difference upward");
+        assert_verified(place.test.database.url());
+    }
+}
+
+#[test]
+fn a_later_settlement_run_corrects_half_hours_that_were_summed() {
+    for engine in ENGINES {
+        let place = Place::with(engine, true);
+        let metadata = place.test.metadata();
+        place.elexon.has(UNIT, at(DAY), "II", &["10", "10", "10", "10", "10"]);
+        let job = place.issue(metadata, IssueSource::Elexon);
+        assert_eq!((job.progress.issued, job.progress.quantity), (2, 40_000_000));
+        let lacking = job.progress.refused.iter().filter(|row| row.reason.contains("issued by the hour")).count();
+        assert_eq!(lacking, 1, "the fifth waits for its hour");
+        assert_eq!(counts(&place.fetch(DAY, "2026-02-01T02:30:00Z")), (0, 0, 5, 0), "the same again");
+        place.elexon.has(UNIT, at(DAY), "SF", &["9.5", "10", "12", "10", "11"]);
+        let fetched = place.fetch(DAY, "2026-02-01T02:30:00Z");
+        assert_eq!(counts(&fetched), (0, 3, 2, 0), "{:?}", reasons(&fetched));
+        assert_eq!(place.energies(), [19_500_000, 22_000_000, 11_000_000]);
+        assert_eq!(counts(&place.fetch(DAY, "2026-02-01T02:30:00Z")), (0, 0, 5, 0));
         assert_verified(place.test.database.url());
     }
 }

@@ -167,8 +167,10 @@ impl<'s> Press<'s> {
 
     /// What is issued instead of the reading; only what a device produces is summed.
     fn whole(&self, hours: &Hours<'_>, reading: &Reading) -> Option<Result<Reading, ReadingRefusal>> {
-        let device = self.state.live_device(reading.device_id)?;
-        whole(device, hours, reading)
+        if hours.is_empty() {
+            return None;
+        }
+        whole(self.state.live_device(reading.device_id)?, hours, reading)
     }
 
     /// Makes the sum of an hour its reading, and the bundle of what is issuable on it.

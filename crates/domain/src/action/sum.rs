@@ -34,6 +34,11 @@ impl<'p> Hours<'p> {
         Self { parts }
     }
 
+    /// Whether every reading stands for itself.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// What is issued instead of this reading: the sum of its hour, or nothing for a reason. `None` if it stands for itself.
     pub fn whole(&self, reading: &Reading) -> Option<Result<Reading, ReadingRefusal>> {
         let hour = hour_of(reading.interval.start());

@@ -54,6 +54,7 @@ fn values_that_break_their_rule_are_named_with_it() {
         ("CERTIFICATE_GRANULARITY_HOURS", "0.01", "at least a minute"),
         ("CERTIFICATE_GRANULARITY_HOURS", "0", "at least a minute"),
         ("CAPACITY_MARGIN", "0.999999999999999999", "at least 1"),
+        ("SUM_READINGS_TO_HOUR", "yes", "must be true or false"),
         ("CAPACITY_MARGIN", "1,1", "must be a decimal number"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0", "from 1 to 43200"),
         ("QUERY_PERIOD_DAYS_MAX", "many", "from 1 to 3660"),
@@ -69,6 +70,15 @@ fn values_that_break_their_rule_are_named_with_it() {
         assert!(fault.starts_with(name) && fault.contains(rule), "{name}={value}: {fault}");
         assert!(fault.ends_with("(the environment)"), "{fault}");
     }
+}
+
+#[test]
+fn hours_are_summed_only_where_certificates_may_be_of_an_hour() {
+    let sums = |environment: &[(&str, &str)]| read(&nothing().1, environment).map(|read| read.rules.sums_to_hour);
+    assert_eq!((sums(&[]), sums(&[("SUM_READINGS_TO_HOUR", "True")])), (Ok(false), Ok(true)));
+    let faults = sums(&[("SUM_READINGS_TO_HOUR", "true"), ("CERTIFICATE_GRANULARITY_HOURS", "0.5")]).unwrap_err();
+    let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+    assert!(fault.starts_with("SUM_READINGS_TO_HOUR must be false where"), "{fault}");
 }
 
 #[test]

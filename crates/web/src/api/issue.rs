@@ -55,7 +55,7 @@ struct IssueAsked {
     /// The issuance metadata to issue under.
     #[schema(minimum = 1)]
     metadata_id: i64,
-    /// For readings that start at or after this …
+    /// For readings that start at or after this; where readings are issued by the hour, for hours of which one does …
     from: At,
     /// … and before this.
     to: At,

@@ -38,6 +38,7 @@ mod slow;
 mod storage;
 mod story;
 mod stream;
+mod sums;
 mod transfer;
 mod update_mutables;
 mod user;
@@ -75,7 +76,10 @@ struct Market {
 impl Market {
     /// With a bundle of `energy_wh` for each of `hours`, issued through the API.
     fn on(engine: Engine, hours: i64, energy_wh: i64) -> Self {
-        let app = TestApp::on(engine);
+        Self::over(TestApp::on(engine), hours, energy_wh)
+    }
+
+    fn over(app: TestApp, hours: i64, energy_wh: i64) -> Self {
         let kit = &app.testkit;
         let (source, target) = (kit.account("source"), kit.account("target"));
         kit.whitelist(target, source);
