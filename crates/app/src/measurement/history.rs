@@ -6,9 +6,14 @@ use super::view::{MeasurementView, readable, views};
 use crate::lineage::{LINEAGE_BUNDLES_MAX, is_readable};
 use crate::sight::Sight;
 use crate::{Caller, Error, Registry};
-use domain::{AccountId, Bundle, BundleId, BundleStatus, CertificateRange, Device, EventNumber, MeasurementId};
+use domain::time::hour_of;
+use domain::{
+    AccountId, Bundle, BundleId, BundleStatus, CertificateRange, Device, EventNumber, Measurement, MeasurementId,
+    Reading, ReadingSource,
+};
 use jiff::{SignedDuration, Timestamp};
-use store::measurement::Versions;
+use store::Connection;
+use store::measurement::{Recorded, Versions};
 
 /// The most bundles that are told of one interval.
 pub const INTERVAL_BUNDLES_MAX: usize = LINEAGE_BUNDLES_MAX;
@@ -28,6 +33,10 @@ pub struct ReadingHistory {
     /// on what its interval says now. In the order of their certificates.
     pub bundles: Vec<IssuedBundle>,
     pub has_more_bundles: bool,
+    /// Of the sum of an hour that counts: the readings that it was added up from, in the order of time.
+    pub parts: Vec<Measurement>,
+    /// Of such a reading: the sum that it counts in.
+    pub sum: Option<MeasurementId>,
 }
 
 /// A bundle of a reading's interval.
@@ -85,11 +94,43 @@ impl Registry {
                 let has_more_bundles = bundles.len() > INTERVAL_BUNDLES_MAX;
                 let bundles =
                     bundles.iter().take(INTERVAL_BUNDLES_MAX).map(|bundle| shown(&sight, bundle, now)).collect();
-                Ok(Some(ReadingHistory { device, view, versions, has_more_versions, bundles, has_more_bundles }))
+                let (parts, sum) = summed(tx, &recorded)?;
+                Ok(Some(ReadingHistory {
+                    device,
+                    view,
+                    versions,
+                    has_more_versions,
+                    bundles,
+                    has_more_bundles,
+                    parts,
+                    sum,
+                }))
             })
         })?;
         found.ok_or(Error::NotFound { what: "Measurement", id: id.0 })
     }
+}
+
+/// The parts of a reading that is the sum of its hour and counts, or the sum that it counts in.
+fn summed(tx: &mut Connection, recorded: &Recorded) -> store::Result<(Vec<Measurement>, Option<MeasurementId>)> {
+    let Recorded { measurement, source, .. } = recorded;
+    let reading = measurement.reading;
+    let is_sum = *source == ReadingSource::Summed;
+    // the sum is current, and what it was added up from is not
+    if is_sum != measurement.is_current() {
+        return Ok((Vec::new(), None));
+    }
+    let hour = hour_of(reading.interval.start());
+    let parts = store::measurement::parts(tx, &[(reading.device_id, hour)])?;
+    if is_sum {
+        return Ok((parts, None));
+    }
+    if !parts.iter().any(|part| part.id == measurement.id) {
+        return Ok((Vec::new(), None));
+    }
+    let current = store::measurement::current(tx, &[Reading { interval: hour, ..reading }])?;
+    let sum = current.iter().map(|current| current.measurement).find(|current| current.reading.interval == hour);
+    Ok((Vec::new(), sum.map(|sum| sum.id)))
 }
 
 fn bundles_limit() -> i64 {

@@ -112,7 +112,8 @@ fn sum_anew(
 ) -> Result<(MeasurementId, Reading), Refusal> {
     let (hour, start) = (old.reading.interval, reading.interval.start());
     let parts = state.parts_of(reading.device_id, hour).map(|part| &part.reading);
-    let sum = sum(hour, parts.map(|part| if part.interval.start() == start { &reading } else { part }))?;
+    let parts: Vec<&Reading> = parts.map(|part| if part.interval.start() == start { &reading } else { part }).collect();
+    let sum = sum(hour, &parts)?;
     let id = part.next();
     changes.push(Change::ReadingsAccepted { first: id, readings: vec![sum], source: ReadingSource::Summed });
     changes.extend([part, old.id].map(|earlier| Change::ReadingSuperseded { id: earlier, by: id }));

@@ -47,7 +47,8 @@ impl<'p> Hours<'p> {
         if is_begun || !is_part(reading) || reading.quality == Quality::Estimated {
             return None;
         }
-        Some(sum(hour, parts.iter().map(|part| &part.measurement.reading)))
+        let parts: Vec<&Reading> = parts.iter().map(|part| &part.measurement.reading).collect();
+        Some(sum(hour, &parts))
     }
 
     /// The readings of an hour, in the order of time.
@@ -65,31 +66,28 @@ fn is_part(reading: &Reading) -> bool {
 ///
 /// # Errors
 /// The first rule that says no, in the order of the module's head.
-pub(super) fn sum<'r>(
-    hour: Interval,
-    parts: impl Iterator<Item = &'r Reading> + Clone,
-) -> Result<Reading, ReadingRefusal> {
-    if let Some(beyond) = parts.clone().find(|part| part.interval.end() > hour.end()) {
+pub(super) fn sum(hour: Interval, parts: &[&Reading]) -> Result<Reading, ReadingRefusal> {
+    if let Some(beyond) = parts.iter().find(|part| part.interval.end() > hour.end()) {
         return Err(ReadingRefusal::HourCrossed { end: beyond.interval.end() });
     }
     let mut until = hour.start();
-    for part in parts.clone() {
+    for part in parts {
         if part.interval.start() != until {
             break;
         }
         until = part.interval.end();
     }
-    let Some(first) = parts.clone().next().filter(|_| until == hour.end()) else {
+    let Some(first) = parts.first().filter(|_| until == hour.end()) else {
         return Err(ReadingRefusal::HourIncomplete { hour: hour.start(), missing: until });
     };
-    if let Some(estimated) = parts.clone().find(|part| part.quality == Quality::Estimated) {
+    if let Some(estimated) = parts.iter().find(|part| part.quality == Quality::Estimated) {
         return Err(ReadingRefusal::HourEstimated { start: estimated.interval.start() });
     }
-    let energy_wh = parts.clone().try_fold(0_i64, |sum, part| sum.checked_add(part.energy_wh));
+    let energy_wh = parts.iter().try_fold(0_i64, |sum, part| sum.checked_add(part.energy_wh));
     let Some(energy_wh) = energy_wh.filter(|sum| sum.unsigned_abs() <= READING_WH_MAX) else {
         return Err(ReadingRefusal::TooLarge { max: READING_WH_MAX });
     };
-    let is_measured = parts.clone().all(|part| part.quality == Quality::Measured);
+    let is_measured = parts.iter().all(|part| part.quality == Quality::Measured);
     let quality = if is_measured { Quality::Measured } else { Quality::Calculated };
-    Ok(Reading { interval: hour, energy_wh, quality, ..*first })
+    Ok(Reading { interval: hour, energy_wh, quality, ..**first })
 }

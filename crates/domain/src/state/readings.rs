@@ -78,7 +78,7 @@ impl State {
     }
 
     /// The readings that count as parts of the sum of this hour, in the order of time.
-    pub fn parts_of(&self, device: DeviceId, hour: Interval) -> impl Iterator<Item = &Measurement> + Clone {
+    pub fn parts_of(&self, device: DeviceId, hour: Interval) -> impl Iterator<Item = &Measurement> {
         self.parts.range((device, hour.start())..(device, hour.end())).map(|(_, part)| part)
     }
 

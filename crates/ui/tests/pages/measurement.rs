@@ -1,10 +1,14 @@
 //! Readings of a device in a list, one of them with its history, and the hours of a day device by device.
 
 use crate::{Browser, app, proof};
-use domain::action::{BundleAction, Deed, IssueChunk, Portion};
-use domain::{AccountId, BundleId, Command, DeviceId, MeasurementId, Role, WattHours};
+use domain::action::{BundleAction, Deed, IssueChunk, Portion, SubmitReadings};
+use domain::{
+    AccountId, BundleId, Command, DeviceId, GrossNet, Interval, MeasurementId, Quality, Reading, ReadingSource, Role,
+    WattHours,
+};
 use testkit::http::{Answer, TestApp};
-use testkit::{at, hours_from};
+use testkit::{Engine, TestRegistry, at, hours_from};
+use web::Limits;
 
 /// A device with three hours: 1,000 Wh issued and 600 of them sold, 0 Wh, and one that its device cannot make.
 fn prepare(app: &TestApp) -> (AccountId, DeviceId) {
@@ -176,4 +180,44 @@ fn the_hours_of_a_day_stand_device_by_device() {
     let page = producer.get(&format!("/ui/account/{}/coverage?day=2026-02-01", own.0)).expect(200).text;
     assert!(page.contains("Farm") && !page.contains(">other<"), "{page}");
     producer.get("/ui/account/99/coverage").expect(404);
+}
+
+#[test]
+fn a_sum_leads_to_its_parts_and_a_part_is_corrected_there() {
+    let app = TestApp::with(TestRegistry::summing(Engine::Sqlite), Limits::default());
+    let registry = &app.testkit;
+    let own = registry.account("Own");
+    let (device_id, metadata_id) = (registry.device("Farm", own), registry.metadata());
+    let half = |from: &str, to: &str, energy_wh: i64| Reading {
+        device_id,
+        interval: Interval::new(at(from), at(to)).unwrap(),
+        energy_wh,
+        gross_net: GrossNet::Net,
+        quality: Quality::Measured,
+    };
+    let readings = vec![
+        half("2026-02-01T00:00:00Z", "2026-02-01T00:30:00Z", 300),
+        half("2026-02-01T00:30:00Z", "2026-02-01T01:00:00Z", 400),
+        half("2026-02-01T01:00:00Z", "2026-02-01T01:30:00Z", 500),
+    ];
+    let submission = SubmitReadings { readings, source: ReadingSource::Submitted };
+    registry.act(Command::SubmitReadings(submission)).expect("the operator may");
+    let (from, to) = (at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
+    registry.act(Command::Issue(IssueChunk { metadata_id, devices: vec![device_id], from, to })).expect("an issue");
+
+    let mut meter = Browser::of(&app, &[Role::MeasurementBody], &[]);
+    let pending = meter.get("/ui/measurement/3").expect(200).text;
+    assert!(pending.contains("Nothing is issued for it yet: certificates are issued by the hour"), "{pending}");
+    let sum = meter.get("/ui/measurement/4").expect(200).text;
+    assert!(sum.contains("Added up from") && sum.contains("href=\"/ui/measurement/2\""), "{sum}");
+    assert!(sum.contains("sum of its hour") && !sum.contains("/ui/measurement/4/correct"), "{sum}");
+    let part = meter.get("/ui/measurement/2").expect(200).text;
+    assert!(part.contains("It counts in reading 4") && part.contains("href=\"/ui/measurement/4\""), "{part}");
+    let fields = [("interval_usage", "250"), ("quality", "measured")];
+    let corrected = meter.fill("/ui/measurement/2", "/ui/measurement/2/correct", &fields).expect(303);
+    assert_eq!(led(&corrected), "/ui/measurement/5");
+    let corrected = meter.get("/ui/measurement/5").expect(200).text;
+    assert!(corrected.contains("It counts in reading 6"), "{corrected}");
+    let anew = meter.get("/ui/measurement/6").expect(200).text;
+    assert!(anew.contains("550 Wh") && anew.contains("All that it says is certified."), "{anew}");
 }

@@ -75,6 +75,8 @@ fn an_hour_is_issued_once_it_is_whole_and_until_then_its_readings_say_what_is_mi
         let sum = meter.get("/measurement/4").expect(200).json;
         assert_eq!((&sum["interval_usage"], &sum["quality"]), (&json!(700), &json!("measured")));
         assert_eq!(sum["granular_certificate_bundle_ids"], json!([1]));
+        assert_eq!((&sum["summed_measurement_ids"], &sum["counts_in"]), (&json!([1, 2]), &Value::Null));
+        assert_eq!((&part["summed_measurement_ids"], &part["counts_in"]), (&json!([]), &json!(4)));
         let bundle = market.issuer.get("/certificate/1").expect(200).json;
         assert_eq!(bundle["production_starting_interval"], "2026-02-01T00:00:00Z");
         assert_eq!(bundle["production_ending_interval"], "2026-02-01T01:00:00Z");
@@ -101,6 +103,9 @@ fn a_correction_of_a_half_hour_reaches_the_certificates_of_its_hour() {
         assert_eq!(issue(&market, "2026-02-01")["quantity"], json!(50));
         assert_verified(market.app.testkit.database.url());
 
+        let read = |id: i64, member: &str| meter.get(&format!("/measurement/{id}")).expect(200).json[member].clone();
+        assert_eq!((read(7, "summed_measurement_ids"), read(3, "summed_measurement_ids")), (json!([4, 6]), json!([])));
+        assert_eq!((read(4, "counts_in"), read(1, "counts_in")), (json!(7), Value::Null));
         assert_problem(&correct(&meter, 7, 50), 400, "reading_summed");
         assert_problem(&correct(&meter, 1, 50), 409, "reading_superseded");
         let producer = market.app.with_user(&[Role::ProductionUser], &[market.source]);

@@ -2,6 +2,7 @@
 //! and that corrections of parts keep what is live within what is stated.
 
 use super::*;
+use crate::Quality::{Calculated, Estimated, Measured};
 use crate::ReadingStatus;
 use crate::energy::READING_WH_MAX;
 use crate::time::hour_of;
@@ -86,6 +87,10 @@ fn incomplete(missing_minute: i64) -> ReadingRefusal {
     ReadingRefusal::HourIncomplete { hour: hour().start(), missing: hour().start() + missing_minute.minutes() }
 }
 
+fn summed(parts: &[Reading]) -> Result<Reading, ReadingRefusal> {
+    super::super::sum::sum(hour(), &parts.iter().collect::<Vec<_>>())
+}
+
 #[test]
 fn an_hour_is_summed_when_it_is_whole_and_else_refused_for_its_first_fault() {
     let [a_quarter, half] = [15, 30];
@@ -102,7 +107,7 @@ fn an_hour_is_summed_when_it_is_whole_and_else_refused_for_its_first_fault() {
     ] {
         let readings: Vec<Reading> =
             parts.iter().map(|(from, to, energy)| reading(minutes(*from, *to), *energy)).collect();
-        let summed = super::super::sum::sum(hour(), readings.iter()).map(|sum| (sum.interval, sum.energy_wh));
+        let summed = summed(&readings).map(|sum| (sum.interval, sum.energy_wh));
         assert_eq!(summed, expected.map(|energy| (hour(), energy)), "{parts:?}");
     }
     let whole = |energy: [i64; 2], quality: [Quality; 2]| {
@@ -110,9 +115,8 @@ fn an_hour_is_summed_when_it_is_whole_and_else_refused_for_its_first_fault() {
         let parts: Vec<Reading> = parts
             .map(|(((from, to), energy), quality)| Reading { quality, ..reading(minutes(from, to), energy) })
             .collect();
-        super::super::sum::sum(hour(), parts.iter()).map(|sum| sum.quality)
+        summed(&parts).map(|sum| sum.quality)
     };
-    use Quality::{Calculated, Estimated, Measured};
     assert_eq!(whole([1, 1], [Measured, Measured]), Ok(Measured));
     assert_eq!(whole([1, 1], [Measured, Calculated]), Ok(Calculated));
     let estimated = ReadingRefusal::HourEstimated { start: minutes(30, 60).start() };

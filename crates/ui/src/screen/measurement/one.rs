@@ -15,7 +15,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use domain::{BundleStatus, Capability, DeviceKind, MeasurementId, Quality, ReadingStatus, Role, WattHours};
+use domain::{
+    BundleStatus, Capability, DeviceKind, Measurement, MeasurementId, Quality, ReadingStatus, Role, WattHours,
+};
 use serde_json::Value;
 use web::Refused;
 
@@ -41,6 +43,10 @@ struct Page {
     has_more_versions: bool,
     bundles: Vec<Issued>,
     has_more_bundles: bool,
+    /// Of a sum, what it was added up from: id, interval and Wh.
+    parts: Vec<(i64, Markup, String)>,
+    /// The sum that it counts in.
+    sum: Option<i64>,
     forms: Forms,
     qualities: Vec<&'static str>,
     given: Fields,
@@ -115,7 +121,9 @@ impl Page {
         let (measurement, standing) = (view.measurement, &view.standing);
         let reading = measurement.reading;
         let is_current = measurement.is_current() && !device.is_deleted;
-        let is_issued = history.bundles.iter().any(|bundle| bundle.status != Some(BundleStatus::Withdrawn));
+        // what counts in a sum is corrected as what was issued, and the sum is not
+        let (is_part, is_sum) = (history.sum.is_some() && !device.is_deleted, !history.parts.is_empty());
+        let is_issued = is_part || history.bundles.iter().any(|bundle| bundle.status != Some(BundleStatus::Withdrawn));
         let is_ever_issued = !history.bundles.is_empty();
         let is_producer = visitor.has_role(Role::ProductionUser)
             && visitor.belongs_to(device.account_id)
@@ -155,8 +163,10 @@ impl Page {
             has_more_versions: history.has_more_versions,
             bundles: history.bundles.iter().map(|bundle| Issued::of(bundle, names)).collect(),
             has_more_bundles: history.has_more_bundles,
+            parts: history.parts.iter().map(part).collect(),
+            sum: history.sum.map(|id| id.0),
             forms: Forms {
-                correct: is_current && corrects,
+                correct: ((is_current && !is_sum) || is_part) && corrects,
                 delete: is_current && submits && !is_ever_issued,
                 release: is_current && visitor.may(Capability::Issue) && standing.held > WattHours::ZERO,
             },
@@ -169,13 +179,23 @@ impl Page {
     }
 }
 
+/// A part of a sum: its id, its interval and what it says.
+fn part(part: &Measurement) -> (i64, Markup, String) {
+    let reading = part.reading;
+    let interval = format::interval(reading.interval.start(), reading.interval.end());
+    (part.id.0, interval, format!("{} Wh", format::thousands(reading.energy_wh)))
+}
+
 /// What became of the reading, as people say it.
 fn story(history: &ReadingHistory) -> String {
     let (view, kind) = (&history.view, history.device.description.kind);
     let standing = &view.standing;
     let wh = |energy: WattHours| format!("{} Wh", format::thousands(energy.0));
     let said = match standing.status {
-        ReadingStatus::Pending => format!("{} may be issued for it.", wh(standing.issuable)),
+        ReadingStatus::Pending => match standing.refusal {
+            Some(refusal) => format!("Nothing is issued for it yet: {refusal}."),
+            None => format!("{} may be issued for it.", wh(standing.issuable)),
+        },
         ReadingStatus::Issued => "All that it says is certified.".to_owned(),
         ReadingStatus::Held => {
             format!(
@@ -192,7 +212,9 @@ fn story(history: &ReadingHistory) -> String {
         }
         ReadingStatus::Superseded => {
             let by = view.measurement.superseded_by.map_or(0, |id| id.0);
-            format!("Reading {by} took its place. It counts no more, and stays readable.")
+            let no_more = || format!("Reading {by} took its place. It counts no more, and stays readable.");
+            let in_a_sum = |sum| format!("It counts in reading {sum}, the sum of its hour, and is certified there.");
+            history.sum.map_or_else(no_more, in_a_sum)
         }
         ReadingStatus::Deleted => "It was deleted and counts no more; its interval is free again.".to_owned(),
     };

@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What only an answer carries of a reading.
-const OF_ANSWERS: [&str; 11] = [
+const OF_ANSWERS: [&str; 13] = [
     "source",
     "status",
     "reason",
@@ -35,6 +35,8 @@ const OF_ANSWERS: [&str; 11] = [
     "issuable_wh",
     "granular_certificate_bundle_ids",
     "withdrawn_bundle_ids",
+    "summed_measurement_ids",
+    "counts_in",
 ];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -304,6 +306,10 @@ pub(super) struct HistoryBody {
     granular_certificate_bundle_ids: Vec<i64>,
     /// Those that were withdrawn.
     withdrawn_bundle_ids: Vec<i64>,
+    /// Of a sum of an hour that counts: the readings that it was added up from. Correct those, and the sum follows.
+    summed_measurement_ids: Vec<i64>,
+    /// Of such a reading: the sum that it counts in; else `null`.
+    counts_in: Option<i64>,
 }
 
 impl From<ReadingHistory> for HistoryBody {
@@ -318,6 +324,8 @@ impl From<ReadingHistory> for HistoryBody {
             supersedes,
             granular_certificate_bundle_ids: ids(false),
             withdrawn_bundle_ids: ids(true),
+            summed_measurement_ids: history.parts.iter().map(|part| part.id.0).collect(),
+            counts_in: history.sum.map(|id| id.0),
             measurement: history.view.into(),
         }
     }
