@@ -65,7 +65,7 @@ impl Model {
             let (one, other) = (&version.reading, &other.reading);
             one.device_id == other.device_id && one.interval.start() == other.interval.start()
         };
-        let last = self.versions.iter().filter(|other| was_summed(other)).filter(is_of_its_time).next_back();
+        let last = self.versions.iter().filter(|other| was_summed(other)).rfind(is_of_its_time);
         last.is_some_and(|last| std::ptr::eq(last, version))
     }
 

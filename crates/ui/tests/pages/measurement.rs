@@ -190,7 +190,7 @@ fn a_sum_leads_to_its_parts_and_a_part_is_corrected_there() {
     let (device_id, metadata_id) = (registry.device("Farm", own), registry.metadata());
     let half = |from: &str, to: &str, energy_wh: i64| Reading {
         device_id,
-        interval: Interval::new(at(from), at(to)).unwrap(),
+        interval: Interval::new(at(from), at(to)).expect("it is not empty"),
         energy_wh,
         gross_net: GrossNet::Net,
         quality: Quality::Measured,
@@ -205,19 +205,19 @@ fn a_sum_leads_to_its_parts_and_a_part_is_corrected_there() {
     let (from, to) = (at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
     registry.act(Command::Issue(IssueChunk { metadata_id, devices: vec![device_id], from, to })).expect("an issue");
 
-    let mut meter = Browser::of(&app, &[Role::MeasurementBody], &[]);
-    let pending = meter.get("/ui/measurement/3").expect(200).text;
+    let mut issuer = Browser::of(&app, &[Role::GcIssuer], &[]);
+    let pending = issuer.get("/ui/measurement/3").expect(200).text;
     assert!(pending.contains("Nothing is issued for it yet: certificates are issued by the hour"), "{pending}");
-    let sum = meter.get("/ui/measurement/4").expect(200).text;
+    let sum = issuer.get("/ui/measurement/4").expect(200).text;
     assert!(sum.contains("Added up from") && sum.contains("href=\"/ui/measurement/2\""), "{sum}");
     assert!(sum.contains("sum of its hour") && !sum.contains("/ui/measurement/4/correct"), "{sum}");
-    let part = meter.get("/ui/measurement/2").expect(200).text;
+    let part = issuer.get("/ui/measurement/2").expect(200).text;
     assert!(part.contains("It counts in reading 4") && part.contains("href=\"/ui/measurement/4\""), "{part}");
     let fields = [("interval_usage", "250"), ("quality", "measured")];
-    let corrected = meter.fill("/ui/measurement/2", "/ui/measurement/2/correct", &fields).expect(303);
+    let corrected = issuer.fill("/ui/measurement/2", "/ui/measurement/2/correct", &fields).expect(303);
     assert_eq!(led(&corrected), "/ui/measurement/5");
-    let corrected = meter.get("/ui/measurement/5").expect(200).text;
+    let corrected = issuer.get("/ui/measurement/5").expect(200).text;
     assert!(corrected.contains("It counts in reading 6"), "{corrected}");
-    let anew = meter.get("/ui/measurement/6").expect(200).text;
+    let anew = issuer.get("/ui/measurement/6").expect(200).text;
     assert!(anew.contains("550 Wh") && anew.contains("All that it says is certified."), "{anew}");
 }

@@ -19,8 +19,12 @@ fn submit(market: &Market, meter: &Client, rows: &[(&str, i64)]) -> Value {
     let mut text = crate::measurement::HEADER.to_owned();
     for (from, energy) in rows {
         let (hour, half) = from.split_once(':').expect("an hour and a half");
-        let to = if half == "00" { format!("{hour}:30") } else { format!("{:02}:00", hour.parse::<u8>().unwrap() + 1) };
-        writeln!(text, "{},2026-02-01T{from}:00Z,2026-02-01T{to}:00Z,{energy},NET", market.device).unwrap();
+        let to = if half == "00" {
+            format!("{hour}:30")
+        } else {
+            format!("{:02}:00", hour.parse::<u8>().expect("a number") + 1)
+        };
+        writeln!(text, "{},2026-02-01T{from}:00Z,2026-02-01T{to}:00Z,{energy},NET", market.device).expect("a write");
     }
     meter.with_header("content-type", "text/csv").send("POST", "/measurement/submit_readings", &text).expect(200).json
 }
