@@ -62,6 +62,8 @@ pub struct ActionView {
     pub user_id: Option<i64>,
     /// The account that it started from, if it has one.
     pub source: Option<AccountId>,
+    /// The other account that it concerns: who received, or for whom it was cancelled.
+    pub other: Option<AccountId>,
     /// What was asked.
     pub asked: Map<String, Value>,
     pub requested_at: Timestamp,
@@ -115,6 +117,8 @@ pub enum AnyAction {
 #[derive(Clone, Debug, Default)]
 pub struct ActionQuery {
     pub source: Option<AccountId>,
+    /// Those that started from this account or concern it otherwise.
+    pub of: Option<AccountId>,
     pub kind: Option<ActionKind>,
     /// Only accepted (`true`) or only rejected ones.
     pub is_accepted: Option<bool>,
@@ -280,12 +284,17 @@ fn accepted_rows(
     let (from, to) = (bound(query.from)?, bound(query.to)?);
     let before = [before, to].into_iter().flatten().min();
     let filter = store::action::Filter { source: query.source, kind: query.kind, from, before };
-    if sight.is_everything {
+    if sight.is_everything && query.of.is_none() {
         return store::action::find(tx, Of::Everybody, &filter, limit);
     }
+    let accounts: Vec<AccountId> = match query.of {
+        Some(account) if sight.is_everything || sight.account(account) => vec![account],
+        Some(_) => Vec::new(),
+        None => sight.accounts.iter().copied().collect(),
+    };
     // By account, so that each look-up follows an index however many actions there are.
     let mut found = BTreeMap::new();
-    for account in &sight.accounts {
+    for account in &accounts {
         let is_source = query.source.is_none_or(|source| source == *account);
         let own = is_source.then_some(Of::Source(*account));
         for of in own.into_iter().chain([Of::Other(*account)]) {
@@ -304,7 +313,7 @@ fn rejected_rows(
     limit: i64,
 ) -> store::Result<Vec<RejectedAction>> {
     let filter = store::rejected_action::Filter {
-        source: query.source,
+        source: query.source.or(query.of),
         kind: query.kind,
         since,
         from: query.from,
@@ -363,6 +372,7 @@ fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>, extent: Exten
             kind: row.kind,
             user_id: sight.user(row.actor).then_some(row.actor),
             source: row.account_id,
+            other: row.other_account_id,
             asked: object(&row.request),
             requested_at: row.requested_at,
             completed_at: row.completed_at,

@@ -316,7 +316,7 @@ fn left_of(result: &Value) -> Option<Left> {
 
 impl Order {
     fn frame(&self) -> Frame {
-        let title = format!("{} certificates", self.deed.word());
+        let title = self.deed.heading();
         let current = format!("/ui/account/{}/certificates", self.account);
         match &self.known {
             Some(known) => Frame::of_account(&self.visitor, &title, &current, known.clone()),

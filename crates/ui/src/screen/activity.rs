@@ -1,7 +1,7 @@
 //! Activity: what was done and what was refused, of one account or of all, the newest first.
 
 use super::action::title;
-use super::names;
+use super::names::{self, Names};
 use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Fields, Parameters, instant};
@@ -16,8 +16,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
 use domain::{AccountId, ActionId, ActionKind, Capability, EventNumber, RejectedActionId, WattHours};
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Accounts of the visitor's among whose partners names are looked for.
+const NEAR_MAX: usize = 5;
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/activity", get(all)).route("/account/{id}/activity", get(of_account))
@@ -50,7 +54,11 @@ struct Row {
     at: Markup,
     who: String,
     /// The account that it started from; without a name if it is not for the visitor to see.
-    source: Option<Known>,
+    source: Option<Party>,
+    /// The account that received it, or for which it was done.
+    other: Option<Party>,
+    /// For whom it was cancelled.
+    beneficiary: Option<String>,
     /// What was acted on, if it was bundles.
     energy: Option<Markup>,
     bundles: Option<String>,
@@ -58,6 +66,14 @@ struct Row {
     uncounted: Option<String>,
     /// Why it was refused.
     refusal: Option<String>,
+}
+
+/// An account of a row.
+struct Party {
+    id: i64,
+    name: String,
+    /// Whether the visitor may look at it.
+    is_open: bool,
 }
 
 impl Page {
@@ -90,7 +106,7 @@ async fn of_account(
     let (caller, fresh, account) = (visitor.caller.clone(), visitor.fresh, AccountId(id));
     let known = ui.blocking(move |registry| registry.account(&caller, account, fresh)).await.map(Known::of)?;
     let address = format!("/ui/account/{id}/activity");
-    let lead = format!("Actions that started from {}, the newest first.", known.name);
+    let lead = format!("What was done from {} or reached it, the newest first.", known.name);
     let frame = Frame::of_account(&visitor, "Activity", &address, known);
     list(&ui, &visitor, Scope { frame, address, lead, account: Some(account) }, given).await
 }
@@ -105,13 +121,14 @@ struct Scope {
 
 async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result<Response, Failure> {
     let (query, faults) = query(scope.account, &given);
-    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let (caller, fresh, account) = (visitor.caller.clone(), visitor.fresh, scope.account);
     let after = given.get("after").and_then(place);
     let paging = Paging { limit: ACTIONS_PER_PAGE, after };
     let (rows, next) = ui
         .blocking(move |registry| {
+            let own = account;
             let page = registry.actions_in_brief(&caller, &query, paging, fresh)?;
-            Ok((rows(registry, &caller, page.entries, fresh)?, page.next))
+            Ok((rows(registry, &caller, page.entries, own, fresh)?, page.next))
         })
         .await?;
     let address = scope.address;
@@ -150,7 +167,7 @@ fn query(account: Option<AccountId>, given: &Fields) -> (ActionQuery, Vec<(&'sta
         Some("rejected") => Some(false),
         Some(_) | None => None,
     };
-    (ActionQuery { source: account.or(asked), kind, is_accepted, from: start, to: end }, faults)
+    (ActionQuery { source: None, of: account.or(asked), kind, is_accepted, from: start, to: end }, faults)
 }
 
 /// A place in the list as an address carries it: `12-3`, with 0 for none.
@@ -172,6 +189,7 @@ fn rows(
     registry: &Registry,
     caller: &Caller,
     actions: Vec<AnyAction>,
+    own: Option<AccountId>,
     fresh: Option<EventNumber>,
 ) -> Result<Vec<Row>, Error> {
     let mut people: BTreeMap<Option<i64>, String> = BTreeMap::new();
@@ -187,18 +205,28 @@ fn rows(
         };
         rows.push(Row::of(action, who));
     }
-    let ids: Vec<AccountId> = rows.iter().filter_map(|row| Some(row.source.as_ref()?.id)).collect();
+    // Those of the visitor's own accounts may name whom they deal with.
+    let parties = || rows.iter().flat_map(|row| [&row.source, &row.other]).flatten().map(|party| party.id);
+    let ids: Vec<AccountId> = parties().map(AccountId).collect();
     let found = registry.account_names(caller, &ids, fresh)?;
-    for source in rows.iter_mut().filter_map(|row| row.source.as_mut()) {
-        source.name = found.get(&source.id).cloned().unwrap_or_default();
+    let near: BTreeSet<i64> = match own {
+        Some(account) => BTreeSet::from([account.0]),
+        None => parties().filter(|id| found.contains_key(&AccountId(*id))).take(NEAR_MAX).collect(),
+    };
+    let strange = parties().filter(|id| !found.contains_key(&AccountId(*id))).collect::<BTreeSet<_>>();
+    let partners = Names::of(registry, caller, strange, &near.into_iter().collect::<Vec<_>>(), fresh)?;
+    for party in rows.iter_mut().flat_map(|row| [&mut row.source, &mut row.other]).flatten() {
+        let known = found.get(&AccountId(party.id));
+        party.is_open = known.is_some();
+        party.name = known.cloned().unwrap_or_else(|| partners.account(party.id));
     }
     Ok(rows)
 }
 
 impl Row {
-    /// Without the name of its account.
+    /// Without the names of its accounts.
     fn of(action: AnyAction, who: String) -> Self {
-        let known = |id| Known { id, name: String::new() };
+        let party = |id: AccountId| Party { id: id.0, name: String::new(), is_open: false };
         match action {
             AnyAction::Accepted(action) => Self {
                 to: format!("/ui/action/{}", action.id.0),
@@ -206,7 +234,9 @@ impl Row {
                 number: action.id.0,
                 at: format::instant(action.completed_at),
                 who,
-                source: action.source.map(known),
+                source: action.source.map(party),
+                other: action.other.map(party),
+                beneficiary: beneficiary_of(&action.asked),
                 energy: (action.total > WattHours::ZERO).then(|| format::energy(action.total)),
                 bundles: (!action.results.is_empty()).then(|| format::count(action.results.len(), "bundle")),
                 uncounted: (!action.is_counted).then(|| {
@@ -221,7 +251,9 @@ impl Row {
                 number: action.id.0,
                 at: format::instant(action.rejected_at),
                 who,
-                source: action.asked.get("source_id").and_then(serde_json::Value::as_i64).map(AccountId).map(known),
+                source: account_in(&action.asked, "source_id").map(party),
+                other: account_in(&action.asked, "target_id").map(party),
+                beneficiary: beneficiary_of(&action.asked),
                 energy: None,
                 bundles: None,
                 uncounted: None,
@@ -229,6 +261,14 @@ impl Row {
             },
         }
     }
+}
+
+fn account_in(asked: &Map<String, Value>, name: &str) -> Option<AccountId> {
+    asked.get(name).and_then(Value::as_i64).map(AccountId)
+}
+
+fn beneficiary_of(asked: &Map<String, Value>) -> Option<String> {
+    asked.get("beneficiary").and_then(Value::as_str).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -239,10 +279,10 @@ mod tests {
     fn filters_are_read_and_what_cannot_be_is_told() {
         let (query, faults) = query(None, &Fields::of(b"kind=transfer&status=rejected&account=3&from=2026-01-01&to=x"));
         assert_eq!((query.kind, query.is_accepted), (Some(ActionKind::Transfer), Some(false)));
-        assert_eq!((query.source, query.from, query.to), (Some(AccountId(3)), instant("2026-01-01", false), None));
+        assert_eq!((query.of, query.from, query.to), (Some(AccountId(3)), instant("2026-01-01", false), None));
         assert_eq!(faults, [("to", "a date")]);
         let (query, faults) = super::query(Some(AccountId(1)), &Fields::of(b"kind=nonsense&account=2"));
-        assert_eq!((query.source, query.kind), (Some(AccountId(1)), None), "an account's page is of that account");
+        assert_eq!((query.of, query.kind), (Some(AccountId(1)), None), "an account's page is of that account");
         assert_eq!(faults, [("kind", "an action")]);
     }
 

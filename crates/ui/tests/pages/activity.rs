@@ -1,7 +1,7 @@
 //! Activity: what was done and what was refused, filtered, in pages, for whose business it is.
 
 use crate::{Browser, app};
-use domain::action::{Deed, IssueChunk, Portion};
+use domain::action::{BundleAction, Deed, IssueChunk, Portion};
 use domain::{AccountId, Actor, BundleId, Command, MetadataId, Role};
 use testkit::http::{Answer, TestApp};
 use testkit::{at, hours_from};
@@ -58,6 +58,27 @@ fn what_was_done_and_refused_is_listed_with_its_receipt() {
 }
 
 #[test]
+fn what_came_in_stands_with_the_receiver_and_says_from_whom() {
+    let app = app();
+    let (one, two) = prepare(&app);
+    let cancel = Deed::Cancel { beneficiary: Some("Bakery & Co".to_owned()), beneficiary_account: None, purpose: None };
+    let action = BundleAction { source: two, bundles: vec![BundleId(1)], portion: Portion::Whole, deed: cancel };
+    // As it is kept of a request over HTTP.
+    let asked = "{\"beneficiary\":\"Bakery & Co\"}".to_owned();
+    let pending = app.testkit.registry.submit_as(Actor::Operator, Command::Bundles(action), asked);
+    pending.and_then(app::Pending::wait).expect("cancelled");
+    let mut receiver = Browser::of(&app, &[Role::TradingUser], &[two]);
+    let page = receiver.get(&path(two)).expect(200);
+    for shown in ["One &#60;b&#62;Ltd", "<a href=\"/ui/account/2\">Two</a>", "Bakery &#38; Co"] {
+        assert!(page.text.contains(shown), "{shown}: {}", page.text);
+    }
+    assert!(!page.text.contains("href=\"/ui/account/1\""), "the sender's account is not theirs to open");
+    assert!(!page.text.contains("rejected</span>"), "what the sender failed to do is not theirs");
+    let of_sender = Browser::of(&app, &[Role::TradingUser], &[one]).get("/ui/activity?kind=transfer").expect(200);
+    assert!(of_sender.text.contains("<td>Two </td>") || of_sender.text.contains("<td>Two</td>"), "{}", of_sender.text);
+}
+
+#[test]
 fn filters_choose_and_stay_in_the_address() {
     let app = app();
     let (one, _) = prepare(&app);
@@ -69,7 +90,9 @@ fn filters_choose_and_stay_in_the_address() {
         ("kind=reserve", 0),
         ("kind=transfer&from=2100-01-01", 0),
         ("kind=transfer&to=2000-01-01", 0),
-        ("kind=transfer&account=2", 0),
+        ("kind=transfer&account=2", 1),
+        ("kind=transfer&account=2&status=rejected", 0),
+        ("kind=transfer&account=99", 0),
     ] {
         let page = auditor.get(&format!("/ui/activity?{query}")).expect(200);
         assert_eq!(receipts(&page).len(), expected, "{query}");

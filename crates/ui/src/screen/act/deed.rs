@@ -40,11 +40,20 @@ impl Deed {
         match self {
             Self::Transfer => "Transfer",
             Self::Cancel => "Cancel",
-            Self::Reserve => "Reserve",
+            Self::Reserve => "Reserve for export",
             Self::Claim => "Claim",
             Self::Lock => "Lock",
             Self::Unlock => "Unlock",
             Self::Withdraw => "Withdraw",
+        }
+    }
+
+    pub(in crate::screen) fn heading(self) -> String {
+        match self {
+            Self::Reserve => "Reserve certificates for export".to_owned(),
+            Self::Transfer | Self::Cancel | Self::Claim | Self::Lock | Self::Unlock | Self::Withdraw => {
+                format!("{} certificates", self.word())
+            }
         }
     }
 
@@ -66,7 +75,9 @@ impl Deed {
         match self {
             Self::Transfer => "The certificates move to another account, which may use them or send them on.",
             Self::Cancel => "The certificates are used up for one beneficiary, once and for ever.",
-            Self::Reserve => "The certificates leave for another registry. There is no way back.",
+            Self::Reserve => {
+                "The certificates leave for another registry, and cannot be traded or cancelled here again. There is no way back."
+            }
             Self::Claim => "States that the cancelled certificates covered one's own consumption.",
             Self::Lock => "The certificates are held fast until they are unlocked.",
             Self::Unlock => "Locked certificates become active again.",
