@@ -142,14 +142,11 @@ impl Registry {
         fresh: Option<EventNumber>,
     ) -> Result<Page<ChargeView, i64>, Error> {
         let (filter, paging) = (scoped(caller, query), query.paging);
-        let (views, is_cut) = self.read(fresh, |connection| {
+        let (found, views) = self.read(fresh, |connection| {
             let rows = store::storage::charges(connection, &filter, paging.after, paging.rows())?;
-            let found = rows.len();
-            let views = self.charge_views(connection, rows)?;
-            let is_cut = views.len() < found;
-            Ok((views, is_cut))
+            Ok((rows.len(), self.charge_views(connection, rows)?))
         })?;
-        Ok(page(paging, views, is_cut, |view| view.scr.id.0))
+        Ok(page(&paging, found, views, |view| view.scr.id.0))
     }
 
     /// A page of discharges, as [`charges`](Self::charges). Blocks.
@@ -160,14 +157,11 @@ impl Registry {
         fresh: Option<EventNumber>,
     ) -> Result<Page<DischargeView, i64>, Error> {
         let (filter, paging) = (scoped(caller, query), query.paging);
-        let (views, is_cut) = self.read(fresh, |connection| {
+        let (found, views) = self.read(fresh, |connection| {
             let rows = store::storage::discharges(connection, &filter, paging.after, paging.rows())?;
-            let found = rows.len();
-            let views = self.discharge_views(connection, rows)?;
-            let is_cut = views.len() < found;
-            Ok((views, is_cut))
+            Ok((rows.len(), self.discharge_views(connection, rows)?))
         })?;
-        Ok(page(paging, views, is_cut, |view| view.sdr.id.0))
+        Ok(page(&paging, found, views, |view| view.sdr.id.0))
     }
 
     /// One charge of the caller's devices, or any for those who may read everything. Blocks.
@@ -222,8 +216,9 @@ impl Registry {
     /// alone.
     fn charge_views(&self, connection: &mut Connection, mut rows: Vec<Scr>) -> store::Result<Vec<ChargeView>> {
         let ids: Vec<i64> = rows.iter().map(|scr| scr.id.0).collect();
-        let mut drawing = store::storage::some_drawing_on(connection, &ids, draws_read())?;
-        rows.truncate(whole(&ids, &drawing.iter().map(|(scr, _)| scr.0).collect::<Vec<_>>()));
+        let read = |ids: &[i64]| store::storage::some_drawing_on(connection, ids, draws_read());
+        let (mut drawing, shown) = draws_shown(&ids, read)?;
+        rows.truncate(shown);
         drawing.truncate(DRAWS_SHOWN_MAX);
         let accounts = accounts_of(connection, rows.iter().map(|scr| scr.device_id))?;
         let bundles: Vec<i64> = rows.iter().filter_map(|scr| scr.backing).map(|backing| backing.bundle_id.0).collect();
@@ -250,8 +245,9 @@ impl Registry {
     /// As [`charge_views`](Self::charge_views), with all that is drawn.
     fn discharge_views(&self, connection: &mut Connection, mut rows: Vec<Sdr>) -> store::Result<Vec<DischargeView>> {
         let ids: Vec<i64> = rows.iter().map(|sdr| sdr.id.0).collect();
-        let mut draws = store::storage::some_draws_of(connection, &ids, draws_read())?;
-        rows.truncate(whole(&ids, &draws.iter().map(|draw| draw.sdr_id.0).collect::<Vec<_>>()));
+        let read = |ids: &[i64]| store::storage::some_draws_of(connection, ids, draws_read());
+        let (mut draws, shown) = draws_shown(&ids, read)?;
+        rows.truncate(shown);
         if let (true, [one]) = (draws.len() > DRAWS_SHOWN_MAX, rows.as_slice()) {
             // no more than there were charges to draw on
             draws = store::storage::draws_of(connection, &[one.id.0])?;
@@ -294,9 +290,9 @@ impl Registry {
     }
 }
 
-/// A page that ends early if it was cut.
-fn page<T>(paging: Paging<i64>, views: Vec<T>, is_cut: bool, key: impl Fn(&T) -> i64) -> Page<T, i64> {
-    let last = views.last().filter(|_| is_cut).map(&key);
+/// The page of `found` records that were read; it ends early where not all of them are shown.
+fn page<T, K>(paging: &Paging<K>, found: usize, views: Vec<T>, key: impl Fn(&T) -> K) -> Page<T, K> {
+    let last = views.last().filter(|_| views.len() < found).map(&key);
     let page = paging.page(views, key);
     Page { next: page.next.or(last), ..page }
 }
@@ -306,12 +302,25 @@ fn draws_read() -> i64 {
     i64::try_from(DRAWS_SHOWN_MAX.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
-/// Of how many records, from the first, all draws were read, and of at least one. `draws` names the record of each, in the
-/// order of records, up to one more than [`DRAWS_SHOWN_MAX`].
-fn whole(ids: &[i64], draws: &[i64]) -> usize {
-    let cut = draws.last().filter(|_| draws.len() > DRAWS_SHOWN_MAX);
-    let before = |cut: &i64| ids.iter().take_while(|id| *id != cut).count();
-    cut.map_or(ids.len(), |cut| before(cut).max(1))
+/// The draws of as many of these records, from the first, as have no more than [`DRAWS_SHOWN_MAX`] together, or of the first
+/// alone; and how many records these are. `read` reads those of some records, up to one more than the most.
+fn draws_shown<T>(
+    ids: &[i64],
+    mut read: impl FnMut(&[i64]) -> store::Result<Vec<T>>,
+) -> store::Result<(Vec<T>, usize)> {
+    let all = read(ids)?;
+    if all.len() <= DRAWS_SHOWN_MAX {
+        return Ok((all, ids.len()));
+    }
+    let mut shown = Vec::new();
+    for (place, id) in ids.iter().enumerate() {
+        let mut of_one = read(&[*id])?;
+        if place > 0 && shown.len() + of_one.len() > DRAWS_SHOWN_MAX {
+            return Ok((shown, place));
+        }
+        shown.append(&mut of_one);
+    }
+    Ok((shown, ids.len()))
 }
 
 fn scoped(caller: &Caller, query: &StorageQuery) -> ChargeFilter {
@@ -377,24 +386,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_ends_before_the_record_whose_draws_are_not_all_there() {
-        let ids = [3, 5, 8];
-        let draws = |of: &[(i64, usize)]| -> Vec<i64> {
-            of.iter().flat_map(|(id, count)| std::iter::repeat_n(*id, *count)).collect()
-        };
-        for (of, expected) in [
-            (vec![], 3),
-            (vec![(3, 1), (8, 2)], 3),
-            (vec![(3, 1), (5, DRAWS_SHOWN_MAX - 1)], 3),
-            (vec![(3, 1), (5, DRAWS_SHOWN_MAX)], 1),
-            (vec![(5, DRAWS_SHOWN_MAX), (8, 1)], 2),
-            (vec![(3, DRAWS_SHOWN_MAX + 1)], 1),
-        ] {
-            assert_eq!(whole(&ids, &draws(&of)), expected, "{of:?}");
+    fn a_page_ends_before_the_record_whose_draws_are_too_many() {
+        // the newest first, as screens ask, or the oldest
+        for ids in [[8, 5, 3], [3, 5, 8]] {
+            for (counts, shown, records) in [
+                ([0, 0, 0], 0, 3),
+                ([1, DRAWS_SHOWN_MAX - 1, 0], DRAWS_SHOWN_MAX, 3),
+                ([1, DRAWS_SHOWN_MAX - 1, 1], DRAWS_SHOWN_MAX, 2),
+                ([1, DRAWS_SHOWN_MAX, 1], 1, 1),
+                ([DRAWS_SHOWN_MAX + 7, 1, 1], DRAWS_SHOWN_MAX + 1, 1),
+            ] {
+                let of = |id: &i64| ids.iter().position(|known| known == id).map_or(0, |place| counts[place]);
+                let read = |asked: &[i64]| {
+                    let draws = asked.iter().flat_map(|id| std::iter::repeat_n(*id, of(id)));
+                    Ok(draws.take(DRAWS_SHOWN_MAX + 1).collect::<Vec<i64>>())
+                };
+                let (found, of_records) = draws_shown(&ids, read).unwrap();
+                assert_eq!((found.len(), of_records), (shown, records), "{counts:?}");
+                assert!(found.iter().all(|id| ids[..records].contains(id)), "{counts:?}");
+            }
         }
+    }
+
+    #[test]
+    fn the_next_page_begins_behind_what_is_shown() {
         let paging = Paging { limit: 3, after: None };
-        assert_eq!(page(paging, vec![3, 5], true, |id| *id), Page { entries: vec![3, 5], next: Some(5) });
-        assert_eq!(page(paging, vec![3, 5], false, |id| *id).next, None);
-        assert_eq!(page(paging, vec![3, 5, 8, 9], false, |id| *id).next, Some(8));
+        assert_eq!(page(&paging, 3, vec![3, 5], |id| *id), Page { entries: vec![3, 5], next: Some(5) });
+        assert_eq!(page(&paging, 2, vec![3, 5], |id| *id).next, None);
+        assert_eq!(page(&paging, 4, vec![3, 5, 8, 9], |id| *id).next, Some(8));
     }
 }
