@@ -229,12 +229,14 @@ fn missing(id: AccountId) -> Error {
     Error::NotFound { what: "Account", id: id.0 }
 }
 
-/// The accounts with their users and whitelists, in two reads for all of them.
+/// The accounts with their users and whitelists, in three reads for all of them.
 pub(crate) fn views_of(connection: &mut Connection, accounts: Vec<Account>) -> store::Result<Vec<AccountView>> {
     let ids: Vec<i64> = accounts.iter().map(|account| account.id.0).collect();
     let mut views: BTreeMap<AccountId, AccountView> = accounts
         .into_iter()
-        .map(|account| (account.id, AccountView { account, user_ids: Vec::new(), whitelist: Vec::new() }))
+        .map(|account| {
+            (account.id, AccountView { account, user_ids: Vec::new(), whitelist: Vec::new(), has_storage: false })
+        })
         .collect();
     for (user, account) in store::account::members(connection, &ids)? {
         if let Some(view) = views.get_mut(&account) {
@@ -244,6 +246,11 @@ pub(crate) fn views_of(connection: &mut Connection, accounts: Vec<Account>) -> s
     for (account, sender) in store::account::whitelists(connection, &ids)? {
         if let Some(view) = views.get_mut(&account) {
             view.whitelist.push(sender);
+        }
+    }
+    for account in store::device::accounts_with_storage(connection, &ids)? {
+        if let Some(view) = views.get_mut(&account) {
+            view.has_storage = true;
         }
     }
     Ok(views.into_values().collect())

@@ -85,7 +85,8 @@ pub use settings::Settings;
 pub use sheet::{Cell, Sheet, SheetFormat};
 pub use source::{Settings as SourceSettings, Wait};
 pub use storage::{
-    Allocated, ChargeView, DischargeView, Discharged, DrawView, StorageChain, StorageQuery, StorageSummary,
+    Allocated, COURSE_RECORDS_MAX, ChargeView, DischargeView, Discharged, DrawView, StorageChain, StorageCourse,
+    StorageFlow, StorageQuery, StorageStep, StorageSummary, Unrecorded,
 };
 pub use store::bundle::{Place, listing::Order};
 pub use store::job::{JobKind, JobState};

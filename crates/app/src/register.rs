@@ -27,6 +27,8 @@ pub struct AccountView {
     pub account: Account,
     pub user_ids: Vec<UserId>,
     pub whitelist: Vec<AccountId>,
+    /// Whether one of its devices is or was storage.
+    pub has_storage: bool,
 }
 
 pub type DeviceView = Device;

@@ -1,6 +1,11 @@
 //! Storage records are read within the caller's scope, and followed from a discharge back to what was cancelled. They are
 //! made through the queue like everything else.
 
+mod history;
+
+pub use history::{COURSE_RECORDS_MAX, StorageCourse, StorageFlow, StorageStep};
+pub use store::storage::Unrecorded;
+
 use crate::register::may_read;
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{

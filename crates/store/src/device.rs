@@ -154,6 +154,15 @@ pub fn metered(connection: &mut Connection) -> Result<Vec<(DeviceId, String)>> {
     )
 }
 
+/// Which of these accounts have storage, deleted or not: its records stay.
+pub fn accounts_with_storage(connection: &mut Connection, accounts: &[i64]) -> Result<Vec<AccountId>> {
+    connection.query(
+        "SELECT DISTINCT d.account_id FROM device d WHERE d.account_id IN rarray($1) AND d.kind = $2",
+        &[accounts.into(), DeviceKind::Storage.code().into()],
+        |r| Ok(AccountId(r.get(0)?)),
+    )
+}
+
 /// Which of these meters are a device's, deleted or not.
 pub fn taken_meters(connection: &mut Connection, meters: &[String]) -> Result<Vec<String>> {
     connection.query(

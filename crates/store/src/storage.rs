@@ -2,8 +2,10 @@
 //!
 //! Invariant: `drawn_*` of a charge is the sum over its standing draws, written in the transaction that makes or ends them.
 
+mod history;
 mod listing;
 
+pub use history::{Unrecorded, drawn_of, latest_charges, latest_discharges, unrecorded};
 pub use listing::{ChargeFilter, DeviceSums, DischargeFilter, charges, discharges, issued_of, sums_of_device};
 
 use crate::code::{coded, count, kept};

@@ -31,6 +31,19 @@ pub(crate) struct Form {
     pub fields: Fields,
 }
 
+/// One field as `form_fields.html` shows it.
+pub(crate) struct Field {
+    pub name: &'static str,
+    pub label: &'static str,
+    pub help: &'static str,
+    pub value: String,
+    pub fault: Option<String>,
+    pub is_needed: bool,
+    pub is_number: bool,
+    /// Value and text of each choice; of a free text there are none.
+    pub choices: Vec<(String, String)>,
+}
+
 /// The parameters of the address.
 pub(crate) struct Parameters(pub Fields);
 

@@ -7,7 +7,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::{IntoResponse as _, Response};
-use domain::{AccountId, Capability, Role};
+use domain::{Capability, Role};
 use web::Refused;
 
 /// Nothing from elsewhere, nothing inline.
@@ -70,7 +70,7 @@ impl Frame {
             [only] if !reads_all => Some(only.clone()),
             _ => None,
         });
-        let groups = groups(visitor, account.as_ref().map(|account| account.id), current);
+        let groups = groups(visitor, account.as_ref(), current);
         Self {
             title: title.to_owned(),
             user: visitor.name.clone(),
@@ -95,13 +95,13 @@ impl Frame {
 }
 
 /// Where this visitor may go.
-fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<Group> {
+fn groups(visitor: &Visitor, account: Option<&Known>, current: &str) -> Vec<Group> {
     let link = |to: String, text| Link { is_current: to == current, to, text };
     let of = |to: &str, text| link(to.to_owned(), text);
     let mut groups = Vec::new();
     if let Some(account) = account {
-        let in_account = |place: &str, text| link(format!("/ui/account/{}{place}", account.0), text);
-        let links = vec![
+        let in_account = |place: &str, text| link(format!("/ui/account/{}{place}", account.id.0), text);
+        let mut links = vec![
             in_account("", "Overview"),
             in_account("/certificates", "Certificates"),
             in_account("/devices", "Devices"),
@@ -109,6 +109,10 @@ fn groups(visitor: &Visitor, account: Option<AccountId>, current: &str) -> Vec<G
             in_account("/whitelist", "Whitelist"),
             in_account("/activity", "Activity"),
         ];
+        let has_storage = |known: &Known| known.id == account.id && known.has_storage;
+        if account.has_storage || visitor.accounts.iter().any(has_storage) {
+            links.insert(3, in_account("/storage", "Storage"));
+        }
         groups.push(Group { name: "This account", links });
     }
     let mut work = vec![of("/ui/accounts", "Accounts")];

@@ -70,6 +70,13 @@ pub(crate) const YEARS_OFFERED_MAX: usize = 50;
 pub(crate) const ORDERS_PER_PAGE: usize = 50;
 pub(crate) const RUNS_PER_PAGE: usize = 50;
 pub(crate) const DUE_SHOWN: u32 = 6;
+/// Charges, and discharges, of a storage device on one page; its readings that are offered to be recorded, and certificates
+/// that are offered to back a charge.
+pub(crate) const STORAGE_RECORDS_PER_PAGE: usize = 25;
+pub(crate) const UNRECORDED_SHOWN_MAX: usize = 12;
+pub(crate) const BACKING_SHOWN_MAX: usize = 20;
+/// Days that a course of storage tells one by one; a longer one it tells by month.
+pub(crate) const COURSE_DAYS_TOLD_MAX: usize = 40;
 /// Rows of the administration on one page, and what one of its cells names.
 pub(crate) const ADMIN_ROWS_PER_PAGE: usize = 100;
 pub(crate) const CALLED_IN_A_CELL_MAX: usize = 3;

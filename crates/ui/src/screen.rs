@@ -20,6 +20,7 @@ mod profile;
 mod readings;
 mod search;
 mod sign_in;
+mod storage;
 mod whitelist;
 
 use crate::{Ui, asset};
@@ -48,5 +49,6 @@ pub(crate) fn routes() -> Router<Ui> {
         .merge(profile::routes())
         .merge(readings::routes())
         .merge(search::routes())
+        .merge(storage::routes())
         .merge(whitelist::routes())
 }

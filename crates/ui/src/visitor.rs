@@ -53,6 +53,8 @@ impl Theme {
 pub(crate) struct Known {
     pub id: AccountId,
     pub name: String,
+    /// Whether it is known to have storage.
+    pub has_storage: bool,
 }
 
 /// Somebody who is signed in.
@@ -100,7 +102,12 @@ impl FromRequestParts<Ui> for Visitor {
 
 impl Known {
     pub(crate) fn of(view: AccountView) -> Self {
-        Self { id: view.account.id, name: view.account.name }
+        Self { has_storage: view.has_storage, ..Self::named(view.account.id, view.account.name) }
+    }
+
+    /// One of which no more is known than what it is called.
+    pub(crate) fn named(id: AccountId, name: String) -> Self {
+        Self { id, name, has_storage: false }
     }
 }
 

@@ -245,9 +245,60 @@
     return { box, draw };
   }
 
+  // ── In steps: of storage ───────────────────────────────────────────────────
+
+  /** What a plot of steps shows, and between which values. */
+  const STEPS = {
+    level: { label: "State of charge", text: energy, range: (_, __, most) => [0, most || 1] },
+    factor: {
+      label: "Efficiency",
+      text: (millionths) => `${(millionths / 10000).toLocaleString("en-GB", { maximumFractionDigits: 3 })} %`,
+      range: (_, least) => [Math.min(Math.floor((least || 0) / 100000) * 100000, 900000), 1000000],
+    },
+  };
+
+  function steps(plot, data) {
+    const box = plot.querySelector("[data-line]");
+    const kind = STEPS[plot.dataset.plot];
+    const { at, values } = data[plot.dataset.plot];
+    const start = Date.parse(data.start) / 1000;
+    const end = start + data.days * 86400;
+    // The last value stands to the end.
+    const [times, held] = [[...at, end], [...values, values.at(-1)]];
+    const axis = () => ({ stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } });
+    let shown = null;
+
+    function draw() {
+      if (shown) shown.destroy();
+      const marked = marks(start * 1000, data.days, box.clientWidth - EDGE.left - EDGE.right);
+      shown = new window.uPlot({
+        width: Math.max(box.clientWidth, 200),
+        height: 200,
+        tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+        padding: [8, EDGE.right, 0, 0],
+        axes: [{
+          ...axis(), size: 32, splits: () => marked.map(([day]) => start + day * 86400),
+          values: () => marked.map(([, name]) => name),
+        }, { ...axis(), size: EDGE.left, values: (_, ticks) => ticks.map(kind.text) }],
+        scales: { x: { range: () => [start, end] }, y: { range: kind.range } },
+        series: [
+          {
+            label: "Time (UTC)",
+            value: (_, seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")),
+          },
+          {
+            label: kind.label, stroke: colour("--series-1"), width: 2, paths: window.uPlot.paths.stepped({ align: 1 }),
+            points: { show: false }, value: (_, value) => (value === null ? "–" : kind.text(value)),
+          },
+        ],
+      }, [times, held], box);
+    }
+    return { box, draw };
+  }
+
   // ── All of them ────────────────────────────────────────────────────────────
 
-  const KINDS = { heat, days: line };
+  const KINDS = { heat, days: line, level: steps, factor: steps };
 
   function prepare(root) {
     for (const plot of root.querySelectorAll("[data-plot]")) {

@@ -199,7 +199,7 @@ async fn read(
             if deed == Deed::Transfer {
                 let paging = Paging { limit: CHOICES_MAX, after: None };
                 let found = registry.account_whitelist(&caller, account, true, paging, fresh)?.entries;
-                receivers.extend(found.into_iter().map(|account| Known { id: account.id, name: account.name }));
+                receivers.extend(found.into_iter().map(|account| Known::named(account.id, account.name)));
             }
             Ok((known, selected, receivers))
         })

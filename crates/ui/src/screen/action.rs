@@ -213,7 +213,7 @@ fn facts(asked: &Map<String, Value>, source: Option<i64>, who: String, names: &N
 
 fn frame(visitor: &Visitor, title: &str, action: &ActionView, names: &Names) -> Frame {
     match own_side(visitor, action) {
-        Some(id) => Frame::of_account(visitor, title, "", Known { id, name: names.account(id.0) }),
+        Some(id) => Frame::of_account(visitor, title, "", Known::named(id, names.account(id.0))),
         None => Frame::of(visitor, title, ""),
     }
 }

@@ -5,14 +5,16 @@
 mod tree;
 
 use super::act::Deed;
+use super::device::may_read;
 use super::names::Names;
+use super::storage::Factor;
 use crate::Ui;
 use crate::failure::Failure;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::RESULTS_PER_PAGE;
 use crate::visitor::{Known, Visitor};
-use app::{CertificateView, EventView, FieldView, LineageBundle, Relation};
+use app::{CertificateView, EventView, FieldView, LineageBundle, Relation, StorageChain};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -23,6 +25,26 @@ use domain::event::{Entity, EventType};
 use domain::{AccountId, BundleId, BundleStatus};
 use std::fmt::Write as _;
 use tree::Part;
+
+/// The way back from a certificate of a discharge.
+struct Chain {
+    storage: String,
+    storage_id: i64,
+    sdr: i64,
+    discharged: Markup,
+    factor: Factor,
+    scr: i64,
+    charged: Markup,
+    cancelled: i64,
+    first: String,
+    last: String,
+    energy: Markup,
+    /// What made it, by name.
+    origin: String,
+    source: &'static str,
+    /// Whether the records and what was cancelled are the visitor's to read.
+    is_open: bool,
+}
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/certificate/{id}", get(certificate))
@@ -50,6 +72,8 @@ struct Page {
     operational: Markup,
     capacity: Markup,
     deeds: Vec<Deed>,
+    /// Of one that was issued on a discharge: back to what was cancelled.
+    chain: Option<Chain>,
     parts: Vec<Part>,
     /// Of the drawing, in its own units.
     height: u64,
@@ -124,6 +148,7 @@ async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>
         operational: format::instant(device.operational_date),
         capacity: format::power(device.capacity_watts),
         deeds: deeds(&visitor, &found),
+        chain: found.chain.as_ref().map(|chain| Chain::of(chain, &found, &visitor)),
         parts,
         height,
         has_more_family: lineage.has_more_bundles || lineage.bundles.len() > family.len(),
@@ -136,10 +161,35 @@ async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>
 fn frame(visitor: &Visitor, id: i64, account: AccountId, names: &Names) -> Frame {
     let title = format!("Bundle {id}");
     if visitor.belongs_to(account) {
-        let known = Known { id: account, name: names.account(account.0) };
+        let known = Known::named(account, names.account(account.0));
         return Frame::of_account(visitor, &title, &format!("/ui/account/{account}/certificates"), known);
     }
     Frame::of(visitor, &title, "")
+}
+
+impl Chain {
+    fn of(chain: &StorageChain, found: &CertificateView, visitor: &Visitor) -> Self {
+        let StorageChain { sdr, scr, cancelled, storage } = chain;
+        let made = &found.view.attributes;
+        let interval = |of: domain::Interval| format::interval(of.start(), of.end());
+        Self {
+            storage: storage.device.name.clone(),
+            storage_id: sdr.device_id.0,
+            sdr: sdr.id.0,
+            discharged: interval(sdr.interval),
+            factor: Factor::of(&sdr.efficiency),
+            scr: scr.id.0,
+            charged: interval(scr.interval),
+            cancelled: cancelled.id.0,
+            first: format::thousands(cancelled.range.first()),
+            last: format::thousands(cancelled.range.last()),
+            energy: format::energy(cancelled.range.quantity()),
+            origin: format!("{} (device {})", made.device.name, made.device_id),
+            source: format::source(made.device.energy_source),
+            // What was cancelled is in the account of the storage, as its records are.
+            is_open: may_read(visitor, cancelled.account_id),
+        }
+    }
 }
 
 /// What the visitor may do with it in its state.

@@ -132,7 +132,7 @@ pub(super) fn frame(visitor: &Visitor, title: &str, account: Known) -> Frame {
     }
 }
 
-fn may_read(visitor: &Visitor, account: AccountId) -> bool {
+pub(super) fn may_read(visitor: &Visitor, account: AccountId) -> bool {
     visitor.may(Capability::ReadEverything) || visitor.belongs_to(account)
 }
 
@@ -146,7 +146,7 @@ pub(super) async fn account_of(ui: &Ui, visitor: &Visitor, id: AccountId) -> Res
         {
             let (caller, paging) = (visitor.caller.clone(), Paging { limit: 1, after: None });
             ui.blocking(move |registry| registry.account_devices(&caller, id, paging, fresh)).await?;
-            Ok(Known { id, name: format!("account {}", id.0) })
+            Ok(Known::named(id, format!("account {}", id.0)))
         }
         Err(failure) => Err(failure),
     }
@@ -202,7 +202,7 @@ impl Row {
         Self {
             id: device.id.0,
             name: about.name,
-            account: Known { id, name },
+            account: Known::named(id, name),
             technology: about.technology_type,
             source: format::source(about.energy_source),
             kind: kind(about.kind),

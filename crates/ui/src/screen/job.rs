@@ -237,7 +237,7 @@ fn accounts(
 ) -> Result<Vec<Known>, Error> {
     let ids: Vec<_> = bundles.iter().map(|made| domain::AccountId(made.account)).collect();
     let names = registry.account_names(caller, &ids, fresh)?;
-    Ok(names.into_iter().map(|(id, name)| Known { id, name }).collect())
+    Ok(names.into_iter().map(|(id, name)| Known::named(id, name)).collect())
 }
 
 impl Came {

@@ -103,7 +103,7 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, fields: &Fields, told: Told) 
 impl List {
     fn of(listed: Listed<Account, i64>, fields: &Fields, after: &'static str, address: &str) -> Self {
         let next = listed.next.map(|id| format!("{address}?{}", fields.with(after, Some(&id.to_string()))));
-        let of = |account: Account| Known { id: account.id, name: account.name };
+        let of = |account: Account| Known::named(account.id, account.name);
         Self { accounts: listed.entries.into_iter().map(of).collect(), is_later: fields.get(after).is_some(), next }
     }
 }

@@ -14,6 +14,7 @@ mod profile;
 mod readings;
 mod search;
 mod session;
+mod storage;
 mod whitelist;
 
 use domain::{AccountId, Role};

@@ -4,7 +4,7 @@ use super::one::find;
 use super::{account_of, frame, kind, list_of};
 use crate::Ui;
 use crate::failure::Failure;
-use crate::form::{Fields, Form, ONCE, fault_of};
+use crate::form::{Field, Fields, Form, ONCE, fault_of};
 use crate::format;
 use crate::frame::{Frame, show, show_refused};
 use crate::visitor::{Known, Visitor, changed};
@@ -28,19 +28,6 @@ struct Page {
     button: &'static str,
     fields: Vec<Field>,
     refused: Option<Refused>,
-}
-
-/// One field of the form.
-struct Field {
-    name: &'static str,
-    label: &'static str,
-    help: &'static str,
-    value: String,
-    fault: Option<String>,
-    is_needed: bool,
-    is_number: bool,
-    /// Name and text of each choice; of a free text there are none.
-    choices: Vec<(&'static str, &'static str)>,
 }
 
 /// Name, label and help of each member.
@@ -68,6 +55,7 @@ const LEAD_CHANGE: &str = "A change of anything but the name waits for a registr
     Certificates that were issued state the device as it was.";
 
 fn fields(given: &Fields, refused: Option<&Refused>) -> Vec<Field> {
+    let choice = |value: &str, text: &str| (value.to_owned(), text.to_owned());
     let of = |(name, label, help): (&'static str, &'static str, &'static str)| Field {
         name,
         label,
@@ -77,8 +65,8 @@ fn fields(given: &Fields, refused: Option<&Refused>) -> Vec<Field> {
         is_needed: name != METER,
         is_number: matches!(name, "capacity" | "peak_demand"),
         choices: match name {
-            "device_type" => DeviceKind::ALL.iter().map(|of| (of.name(), kind(*of))).collect(),
-            "energy_source" => EnergySource::ALL.iter().map(|of| (of.name(), format::source(*of))).collect(),
+            "device_type" => DeviceKind::ALL.iter().map(|of| choice(of.name(), kind(*of))).collect(),
+            "energy_source" => EnergySource::ALL.iter().map(|of| choice(of.name(), format::source(*of))).collect(),
             _ => Vec::new(),
         },
     };

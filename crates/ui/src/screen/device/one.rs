@@ -27,6 +27,7 @@ struct Page {
     /// Where there is more of the account, for who may see it.
     to_account: String,
     reads_production: bool,
+    reads_storage: bool,
     state: Standing,
     notes: Vec<&'static str>,
     facts: Vec<(&'static str, String)>,
@@ -150,6 +151,7 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, F
         id,
         to_account: if reads_account { format!("/ui/account/{}", account.id.0) } else { list_of(account.id) },
         reads_production: reads_account && about.kind == DeviceKind::Production && !device.is_deleted,
+        reads_storage: reads_account && about.kind == DeviceKind::Storage,
         state,
         notes,
         facts: vec![

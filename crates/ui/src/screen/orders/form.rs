@@ -3,7 +3,7 @@
 use super::list_of;
 use crate::Ui;
 use crate::failure::Failure;
-use crate::form::{Fields, Form, ONCE, fault_of};
+use crate::form::{Field, Fields, Form, ONCE, fault_of};
 use crate::format;
 use crate::frame::{Frame, show, show_refused};
 use crate::limits::CHOICES_MAX;
@@ -30,19 +30,6 @@ struct Page {
     refused: Option<Refused>,
     /// Whether there is anybody to send to.
     has_receivers: bool,
-}
-
-/// One field of the form.
-struct Field {
-    name: &'static str,
-    label: &'static str,
-    help: &'static str,
-    value: String,
-    fault: Option<String>,
-    is_needed: bool,
-    is_number: bool,
-    /// Value and text of each choice; of a free text there are none.
-    choices: Vec<(String, String)>,
 }
 
 /// What is ordered.
