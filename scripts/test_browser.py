@@ -290,14 +290,30 @@ def test_keyboard(browser):
 def test_narrow(browser):
     """On a telephone no page is wider than its window: what is wide scrolls by itself."""
     visitor = Visitor(browser, "producer", viewport={"width": 390, "height": 800})
-    page = visitor.page
     places = ("", "/certificates", "/devices", "/whitelist", "/activity")
-    for address in ("/ui/accounts", "/ui/help", "/ui/certificate/1", "/ui/device/1", *(f"/ui/account/1{place}" for place in places)):
+    narrow(visitor, ("/ui/accounts", "/ui/help", "/ui/certificate/1", "/ui/device/1", *(f"/ui/account/1{place}" for place in places)))
+    storage = Visitor(browser, "issuer", viewport={"width": 390, "height": 800})
+    found = link_to(storage.page, "/ui/devices", "Wobblestone Battery")
+    narrow(storage, (
+        f"{found}/storage", f"{found}/storage/charge", f"{found}/storage/discharge", "/ui/storage/scr/1", "/ui/storage/sdr/1",
+    ))
+
+
+def narrow(visitor, addresses):
+    """Looks whether any of these pages is wider than its window."""
+    page = visitor.page
+    for address in addresses:
         page.goto(address)
         page.wait_for_load_state("networkidle")
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             visitor.faults.append(f"{address}: is wider than its window")
     visitor.finish()
+
+
+def link_to(page, address, name):
+    """Where a link of a page leads."""
+    page.goto(address)
+    return page.get_by_role("link", name=name, exact=True).first.get_attribute("href")
 
 
 def tab_to(page, selector, address):
@@ -408,6 +424,54 @@ def test_standing_order(browser):
     expect(page.get_by_role("heading", level=1)).to_contain_text("ended")
     page.get_by_role("link", name="All standing orders").click()
     expect(page.locator("main table")).to_contain_text("Marrowfield Trading")
+    visitor.examine()
+    visitor.finish()
+
+
+def test_storage(browser):
+    """The last day of the demonstration's battery is recorded and certified by hand; its pages are examined on the way."""
+    visitor = Visitor(browser, "issuer")
+    page = visitor.page
+    page.goto(link_to(page, "/ui/devices", "Wobblestone Battery"))
+    page.get_by_role("link", name="Storage", exact=True).last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Storage of Wobblestone Battery")
+    expect(page.locator("div[data-plot=level] canvas")).to_be_visible()
+    expect(page.locator("div[data-plot=factor] canvas")).to_be_visible()
+    storage = page.url
+    # The certificates of the first charge of the day are there.
+    page.get_by_role("link", name=re.compile("^Record the charge")).last.click()
+    page.get_by_label("Charged, in Wh").fill("much")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_label("Charged, in Wh")).to_have_attribute("aria-invalid", "true")
+    visitor.examine()
+    page.goto(storage)
+    page.get_by_role("link", name=re.compile("^Record the charge")).first.click()
+    page.get_by_role("link", name=re.compile("^Back it with these")).first.click()
+    expect(page.get_by_label("Issuance of the certificates")).to_have_value(re.compile(r"^\d+-electricity-"))
+    visitor.examine()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^Record a charge of [\d,]+ Wh\?$"))
+    visitor.examine()
+    page.get_by_role("button", name="Record it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^Charge record \d+$"))
+    visitor.examine()
+    page.goto(storage)
+    page.get_by_role("link", name=re.compile("^Record the discharge")).first.click()
+    visitor.examine()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", name="What it draws")).to_be_visible()
+    visitor.examine()
+    page.get_by_role("button", name="Record it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^Discharge record \d+$"))
+    page.get_by_role("button", name="Issue certificates…").click()
+    expect(page.get_by_role("heading", name="What it issues")).to_be_visible()
+    visitor.examine()
+    page.get_by_role("button", name="Issue certificates").click()
+    page.get_by_role("region", name="Certificates issued on it").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="Back through storage")).to_be_visible()
+    visitor.examine()
+    page.goto(storage)
+    expect(page.get_by_role("heading", name="Where every watt-hour is")).to_be_visible()
     visitor.examine()
     visitor.finish()
 

@@ -151,18 +151,23 @@ impl Data {
         self.values[row_of(start) * self.columns.len() + column]
     }
 
+    /// What a device does in the hour that begins at `start`, in Wh.
+    pub(super) fn energy(&self, device: &Device, start: Timestamp) -> i64 {
+        power_of(device) * self.per_mille(&device.profile, start) / 1_000
+    }
+
     /// The readings of all devices for `hours` from `from` on, as CSV, made while they are read: `id_of` gives the id of
     /// the device at an index.
     pub(super) fn readings(&self, from: Timestamp, hours: u32, id_of: impl Fn(usize) -> i64) -> impl Read {
         let head =
             "device_id,interval_start_datetime,interval_end_datetime,interval_usage,gross_net_indicator,quality\n";
         let parts = self.registry.devices.iter().enumerate().map(move |(index, device)| {
-            let (id, power) = (id_of(index), power_of(device));
+            let id = id_of(index);
             let mut text = Vec::new();
             let mut start = from;
             for _ in 0..hours {
                 let end = start + HOUR;
-                let energy = power * self.per_mille(&device.profile, start) / 1_000;
+                let energy = self.energy(device, start);
                 writeln!(text, "{id},{start},{end},{energy},NET,measured").expect("memory takes what is written");
                 start = end;
             }

@@ -1,5 +1,8 @@
 //! Filling an empty registry with the demonstration: registrations, readings, certificates, movements.
 
+mod battery;
+mod order;
+
 use super::data::{Data, Metadata, Movement, MovementKind, User, midnight};
 use crate::console::{Progress, Unit, grouped};
 use crate::failure::Failure;
@@ -8,7 +11,7 @@ use crate::registry::operator;
 use app::{BundleQuery, Caller, Credentials, Error, Format, IssueRequest, JobState, Period, Registry, ZoneOfTimes};
 use domain::action::{BundleAction, Deed, NewAccount, NewDevice, Portion, WhitelistUpdate};
 use domain::{
-    AccountId, Actor, BundleStatus, Command, DeviceDescription, DeviceId, MetadataDescription, MetadataId,
+    AccountId, Actor, BundleStatus, Command, DeviceDescription, DeviceId, DeviceKind, MetadataDescription, MetadataId,
     OrganisationDescription, OrganisationId, Outcome, Ratio, Refusal, Role, Roles, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -25,10 +28,15 @@ struct Filling<'f> {
     accounts: HashMap<&'f str, AccountId>,
     users: HashMap<&'f str, UserId>,
     devices: Vec<DeviceId>,
+    /// When the first reading begins, and the last one ends.
+    from: Timestamp,
+    to: Timestamp,
 }
 
 /// Fills an empty registry; says what was made. `days` of readings end with yesterday.
 pub(super) fn fill(registry: &Registry, data: &Data, days: u16, password: &str) -> Result<String, Failure> {
+    let to = midnight(registry.now());
+    let from = to - DAY * i32::from(days);
     let mut filling = Filling {
         registry,
         data,
@@ -37,9 +45,9 @@ pub(super) fn fill(registry: &Registry, data: &Data, days: u16, password: &str) 
         accounts: HashMap::new(),
         users: HashMap::new(),
         devices: Vec::new(),
+        from,
+        to,
     };
-    let to = midnight(registry.now());
-    let from = to - DAY * i32::from(days);
     filling.register()?;
     let metadata = filling.metadata()?;
     let readings = filling.readings(from, u32::from(days) * 24)?;
@@ -48,11 +56,15 @@ pub(super) fn fill(registry: &Registry, data: &Data, days: u16, password: &str) 
     for movement in &data.registry.movements {
         moved += filling.movement(movement, to)?;
     }
+    let recorded = filling.storage()?;
+    filling.corrections()?;
+    filling.order()?;
     // The last user comes when everything is in place: that is how a filling that was interrupted is recognised.
     let last =
         data.registry.users.last().ok_or_else(|| Failure::Refused("the demonstration has no users".to_owned()))?;
     filling.user(last)?;
-    Ok(format!("{} readings, {} certificate bundles, {moved} movements", grouped(readings), grouped(issued)))
+    let (readings, issued, recorded) = (grouped(readings), grouped(issued), grouped(recorded));
+    Ok(format!("{readings} readings, {issued} certificate bundles, {moved} movements, {recorded} storage records"))
 }
 
 impl<'f> Filling<'f> {
@@ -120,7 +132,11 @@ impl<'f> Filling<'f> {
                 grid: device.grid.clone(),
                 energy_source: device.energy_source,
                 technology_type: device.technology_type.clone(),
-                operational_date: device.operational_date,
+                // A battery's first efficiency factor is of its first months: this one is as old as its readings.
+                operational_date: match device.kind {
+                    DeviceKind::Storage => device.operational_date.max(self.from),
+                    DeviceKind::Production | DeviceKind::Consumption => device.operational_date,
+                },
                 capacity_watts: device.capacity,
                 peak_demand_watts: device.peak_demand,
                 location: device.place.clone(),
@@ -143,6 +159,15 @@ impl<'f> Filling<'f> {
         let users = self.data.registry.users.iter().filter(|user| user.roles.contains(&role));
         let users = users.filter_map(|user| Some((user.roles.len(), *self.users.get(user.primary_contact.as_str())?)));
         users.min().map(|(_, id)| id).expect("the first user of the demonstration holds every role")
+    }
+
+    /// The user with the fewest roles who trades in an account.
+    fn trader_of(&self, account: &str) -> UserId {
+        let trades =
+            |user: &&User| user.roles.contains(&Role::TradingUser) && user.accounts.iter().any(|name| name == account);
+        let users = self.data.registry.users.iter().filter(trades);
+        let users = users.filter_map(|user| Some((user.roles.len(), *self.users.get(user.primary_contact.as_str())?)));
+        users.min().map(|(_, id)| id).expect("the first user of the demonstration belongs to every account")
     }
 
     fn metadata(&self) -> Result<MetadataId, Failure> {

@@ -73,7 +73,9 @@ fn bundles_are_exported_as_csv_and_as_json_lines() {
         let bundles: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(bundles.len(), rows);
         let states: HashSet<&str> = bundles.iter().map(|b| b["certificate_bundle_status"].as_str().unwrap()).collect();
-        assert_eq!(states, HashSet::from(["Active", "Cancelled", "Bundle Split"]));
+        assert_eq!(states, HashSet::from(["Active", "Cancelled", "Bundle Split", "Withdrawn"]));
+        let is_of_discharge = |bundle: &serde_json::Value| bundle["issuance_id"].as_str().unwrap().contains("Z-S");
+        assert!(bundles.iter().any(is_of_discharge), "what the battery gave out was certified");
         let of = |bundle: &serde_json::Value, name: &str| bundle[name].as_i64().unwrap();
         for bundle in &bundles {
             let range = of(bundle, "certificate_bundle_id_range_end") - of(bundle, "certificate_bundle_id_range_start");
