@@ -8,6 +8,7 @@ mod readings;
 mod register;
 mod storage;
 
+pub use readings::{CurrentReading, IssuePlace};
 pub use storage::{Snapshot, Storage};
 
 use crate::action::Adopted;
@@ -213,38 +214,6 @@ impl Change {
 
 /// All that one command changes, in order. Empty if there was nothing to do.
 pub type Changes = Vec<Change>;
-
-/// The current reading of an interval, as a submission meets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CurrentReading {
-    pub measurement: Measurement,
-    /// Whether any bundle, in any state, stems from this interval.
-    pub has_bundles: bool,
-}
-
-/// The current reading of an interval, as an issue meets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IssuePlace {
-    pub measurement: Measurement,
-    /// Σ of the bundles of this interval that count.
-    pub live: WattHours,
-    /// Σ of what the issuer withdrew here and did not release.
-    pub held: WattHours,
-    /// Whether any bundle, in any state, stems from this interval.
-    pub has_bundles: bool,
-}
-
-impl IssuePlace {
-    /// Where nothing was issued yet.
-    pub fn new(measurement: Measurement) -> Self {
-        Self { measurement, live: WattHours::ZERO, held: WattHours::ZERO, has_bundles: false }
-    }
-
-    /// What the reading says was made; what storage took in is nothing.
-    pub fn accepted(&self) -> WattHours {
-        WattHours(u64::try_from(self.measurement.reading.energy_wh).unwrap_or(0))
-    }
-}
 
 /// Everything the rules look at.
 #[derive(Debug, Default)]

@@ -1,8 +1,40 @@
 //! What readings make of the state: versions that are accepted, and versions that count no more.
 
-use super::{CurrentReading, IssuePlace, State};
+use super::State;
 use crate::time::hour_of;
-use crate::{ActionId, DeviceId, Interval, Measurement, MeasurementId, Reading, ReadingSource};
+use crate::{ActionId, DeviceId, Interval, Measurement, MeasurementId, Reading, ReadingSource, WattHours};
+
+/// The current reading of an interval, as a submission meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentReading {
+    pub measurement: Measurement,
+    /// Whether any bundle, in any state, stems from this interval.
+    pub has_bundles: bool,
+}
+
+/// The current reading of an interval, as an issue meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuePlace {
+    pub measurement: Measurement,
+    /// Σ of the bundles of this interval that count.
+    pub live: WattHours,
+    /// Σ of what the issuer withdrew here and did not release.
+    pub held: WattHours,
+    /// Whether any bundle, in any state, stems from this interval.
+    pub has_bundles: bool,
+}
+
+impl IssuePlace {
+    /// Where nothing was issued yet.
+    pub fn new(measurement: Measurement) -> Self {
+        Self { measurement, live: WattHours::ZERO, held: WattHours::ZERO, has_bundles: false }
+    }
+
+    /// What the reading says was made; what storage took in is nothing.
+    pub fn accepted(&self) -> WattHours {
+        WattHours(u64::try_from(self.measurement.reading.energy_wh).unwrap_or(0))
+    }
+}
 
 impl State {
     pub(super) fn accept_readings(
