@@ -1,7 +1,7 @@
 //! The storage records of one device as screens show them: the newest first, their course in time, what is not recorded yet,
 //! and what may back a charge. All of it is for who may read the device's account, and of storage only.
 
-use super::{ChargeView, DischargeView, StorageSummary};
+use super::{ChargeView, DischargeView, StorageSummary, page};
 use crate::certificate::{BundleQuery, BundleView, Period};
 use crate::register::may_read;
 use crate::{Caller, Error, Page, Paging, Registry};
@@ -107,11 +107,11 @@ impl Registry {
         paging: Paging<(Timestamp, i64)>,
         fresh: Option<EventNumber>,
     ) -> Result<Page<ChargeView, (Timestamp, i64)>, Error> {
-        let views = self.of_storage(caller, device, fresh, |connection, _| {
+        let (found, views) = self.of_storage(caller, device, fresh, |connection, _| {
             let rows = store::storage::latest_charges(connection, device, true, paging.after, paging.rows())?;
-            self.charge_views(connection, rows)
+            Ok((rows.len(), self.charge_views(connection, rows)?))
         })?;
-        Ok(paging.page(views, |view| (view.scr.interval.start(), view.scr.id.0)))
+        Ok(page(&paging, found, views, |view| (view.scr.interval.start(), view.scr.id.0)))
     }
 
     /// A page of discharges of a storage device, as [`latest_charges`](Self::latest_charges). Blocks.
@@ -122,11 +122,11 @@ impl Registry {
         paging: Paging<(Timestamp, i64)>,
         fresh: Option<EventNumber>,
     ) -> Result<Page<DischargeView, (Timestamp, i64)>, Error> {
-        let views = self.of_storage(caller, device, fresh, |connection, _| {
+        let (found, views) = self.of_storage(caller, device, fresh, |connection, _| {
             let rows = store::storage::latest_discharges(connection, device, true, paging.after, paging.rows())?;
-            self.discharge_views(connection, rows)
+            Ok((rows.len(), self.discharge_views(connection, rows)?))
         })?;
-        Ok(paging.page(views, |view| (view.sdr.interval.start(), view.sdr.id.0)))
+        Ok(page(&paging, found, views, |view| (view.sdr.interval.start(), view.sdr.id.0)))
     }
 
     /// The course of a storage device's state of charge over its newest [`COURSE_RECORDS_MAX`] charges and discharges. Blocks.
