@@ -8,7 +8,7 @@ use testkit::{ENGINES, TestRegistry, at, hours_from, until};
 
 /// What a re-issue makes of the withdrawn bundle 1: a bundle of its own, with fresh certificates.
 const REISSUED: &str = "INSERT INTO bundle SELECT 2, account_id, device_id, attributes_id, 101, 200, production_start, \
-    production_end, issued_at, expires_at, NULL, 1, NULL, NULL, NULL, hash FROM bundle WHERE id = 1";
+    production_end, issued_at, expires_at, NULL, 1, NULL, NULL, NULL, hash, NULL FROM bundle WHERE id = 1";
 
 #[test]
 fn what_was_withdrawn_and_what_was_issued_in_its_place_know_of_each_other() {

@@ -104,7 +104,7 @@ fn a_page_stops_where_it_has_looked_at_enough_and_says_so() {
             "INSERT INTO bundle WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many}) \
              SELECT 100 + i, account_id, device_id, attributes_id, 1000 * i, 1000 * i + 9, \
              production_start, production_end, issued_at, expires_at, NULL, 1, \
-             NULL, NULL, NULL, hash FROM bundle, n WHERE bundle.id = 1"
+             NULL, NULL, NULL, hash, NULL FROM bundle, n WHERE bundle.id = 1"
         );
         let mut connection = kit.database.connect();
         connection.batch(&fill).expect("rows");
