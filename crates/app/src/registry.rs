@@ -7,6 +7,7 @@ use crate::writer::{Message, QUEUE_WORKS_MAX, Queued, Writer, rehearse};
 use crate::{Caller, Clock, Error, Settings, auth::SignIns, job::JobStep};
 use domain::{Actor, BundleId, Command, EventNumber, Outcome};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,8 +44,8 @@ pub(crate) struct Inner {
     pub in_flight: InFlight,
     pub attributes: crate::certificate::AttributesCache,
     pub jobs: Mutex<Vec<JoinHandle<()>>>,
-    /// Dropped to stop what is done by itself.
-    pub timed_stop: Mutex<Option<std::sync::mpsc::Sender<()>>>,
+    /// By the names of their threads; dropped to stop what is done by itself.
+    pub timed_stops: Mutex<BTreeMap<&'static str, std::sync::mpsc::Sender<()>>>,
     pub elexon: source::elexon::Elexon,
     threads: Mutex<Threads>,
 }
@@ -137,7 +138,7 @@ impl Registry {
             in_flight: InFlight::default(),
             attributes: crate::certificate::AttributesCache::default(),
             jobs: Mutex::new(Vec::new()),
-            timed_stop: Mutex::new(None),
+            timed_stops: Mutex::new(BTreeMap::new()),
             elexon,
             threads: Mutex::new(threads),
         }));
@@ -336,7 +337,7 @@ impl Inner {
 
     fn close(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
-        *self.timed_stop.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.timed_stops.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let jobs = std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner));
         for job in jobs {
             if job.thread().id() != std::thread::current().id() {

@@ -1,4 +1,5 @@
-//! What the registry does by itself when its time has come, on one thread of its own.
+//! What the registry does by itself when its time has come: expiry and orders on one thread; what waits for others has its
+//! own (see [`Registry::fetch_regularly`]).
 //!
 //! Invariant: whatever is due is looked up in the database, so that nothing is missed while the registry was off, and what
 //! fails is tried again at the next look. It asks the registry's clock what time it is, and its own only for how long to
@@ -8,6 +9,7 @@ use crate::registry::Inner;
 use crate::{Error, Registry};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long it rests between two looks at what expired.
@@ -21,18 +23,32 @@ impl Registry {
     /// # Errors
     /// Where no thread can be started.
     pub fn start_timed(&self) -> std::io::Result<()> {
-        let mut stop = self.0.timed_stop.lock().unwrap_or_else(PoisonError::into_inner);
-        if stop.is_some() || self.is_closing() {
-            return Ok(());
+        if let Some(thread) = self.start_watch("timed", watch)? {
+            self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        Ok(())
+    }
+
+    /// Starts a thread that looks again and again, unless there is one of this name or the registry closes. `watch` ends
+    /// where there is no registry any more, or where it is told to stop.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub(crate) fn start_watch(
+        &self,
+        name: &'static str,
+        watch: impl FnOnce(&Weak<Inner>, &Receiver<()>) + Send + 'static,
+    ) -> std::io::Result<Option<JoinHandle<()>>> {
+        let mut stops = self.0.timed_stops.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_closing() || stops.contains_key(name) {
+            return Ok(None);
         }
         let (sender, stopped) = std::sync::mpsc::channel();
         // It must not keep the registry open that everybody else has let go.
         let inner = Arc::downgrade(&self.0);
-        let body = move || watch(&inner, &stopped);
-        let thread = std::thread::Builder::new().name("timed".to_owned()).spawn(body)?;
-        self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-        *stop = Some(sender);
-        Ok(())
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || watch(&inner, &stopped))?;
+        stops.insert(name, sender);
+        Ok(Some(thread))
     }
 }
 

@@ -35,28 +35,16 @@ const TABLE: Table<16> = Table {
 };
 
 /// The column of a certificate issued on discharge, beside those of all.
-const OF_STORAGE: Table<17> = Table {
-    name: "bundle",
-    columns: [
-        "id",
-        "account_id",
-        "device_id",
-        "attributes_id",
-        "range_first",
-        "range_last",
-        "production_start",
-        "production_end",
-        "issued_at",
-        "expires_at",
-        "parent_id",
-        "status",
-        "beneficiary",
-        "beneficiary_account_id",
-        "purpose",
-        "hash",
-        "draw_id",
-    ],
-};
+const OF_STORAGE: Table<17> = Table { name: TABLE.name, columns: with_draw(TABLE.columns) };
+
+const fn with_draw(columns: [&'static str; 16]) -> [&'static str; 17] {
+    let (mut all, mut place) = (["draw_id"; 17], 0);
+    while place < columns.len() {
+        all[place] = columns[place];
+        place += 1;
+    }
+    all
+}
 
 macro_rules! columns {
     () => {

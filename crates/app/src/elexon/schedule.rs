@@ -6,18 +6,19 @@
 
 use super::Fetched;
 use crate::job::{NewJob, Progress};
+use crate::registry::Inner;
 use crate::work::{Beside, Done, Pending};
 use crate::{Error, Registry};
 use domain::{JobId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Weak;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 use store::job::{Filter, JobKind, JobState};
 
 /// How often it is looked whether a run is due.
 const LOOK: Duration = Duration::from_mins(1);
-/// How often it is looked whether the registry closes.
-const CLOSING_LOOK: Duration = Duration::from_millis(200);
 /// How many of the operator's newest jobs are looked through for those of a slot.
 const JOBS_LOOKED_AT: i64 = 200;
 
@@ -37,32 +38,27 @@ struct Run {
     to: Timestamp,
 }
 
+fn watch(inner: &Weak<Inner>, stop: &Receiver<()>, schedule: ElexonSchedule) {
+    loop {
+        let Some(registry) = inner.upgrade().map(Registry) else { return };
+        if let Err(error) = registry.fetch_if_due(schedule) {
+            tracing::warn!(%error, "half-hours cannot be fetched; they are at the next run");
+        }
+        drop(registry);
+        if stop.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
 impl Registry {
     /// Starts a thread that fetches when it is due, for as long as the registry is open.
     ///
     /// # Errors
     /// If there is no thread.
     pub fn fetch_regularly(&self, schedule: ElexonSchedule) -> std::io::Result<()> {
-        let weak = std::sync::Arc::downgrade(&self.0);
-        let body = move || {
-            loop {
-                let Some(inner) = weak.upgrade() else { return };
-                let registry = Registry(inner);
-                if let Err(error) = registry.fetch_if_due(schedule) {
-                    tracing::warn!(%error, "half-hours cannot be fetched; they are at the next run");
-                }
-                drop(registry);
-                let until = std::time::Instant::now() + LOOK;
-                while std::time::Instant::now() < until {
-                    std::thread::sleep(CLOSING_LOOK);
-                    let is_gone = weak.upgrade().is_none_or(|inner| Registry(inner).is_closing());
-                    if is_gone {
-                        return;
-                    }
-                }
-            }
-        };
-        std::thread::Builder::new().name("elexon".to_owned()).spawn(body).map(drop)
+        // Nobody waits for it at the end: an answer of the source may be long in coming.
+        self.start_watch("elexon", move |inner, stop| watch(inner, stop, schedule)).map(drop)
     }
 
     /// Fetches the last days if no process did so in this slot. Blocks.
