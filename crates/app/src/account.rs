@@ -82,7 +82,8 @@ impl Registry {
         Ok(paging.page(views, |view| view.id().0))
     }
 
-    /// The devices of an account that are not deleted, in the order of their ids; also for registrars. Blocks.
+    /// The devices of an account that are not deleted, in the order of their ids; also for those who may read
+    /// every device. Blocks.
     pub fn account_devices(
         &self,
         caller: &Caller,
@@ -92,7 +93,7 @@ impl Registry {
     ) -> Result<Page<DeviceView, i64>, Error> {
         let rows = self.read(fresh, |connection| {
             let is_known = store::account::by_id(connection, id)?.is_some();
-            if !is_known || !(caller.may(Capability::ManageDevices) || may_read(connection, caller, id)?) {
+            if !is_known || !(caller.may(Capability::ReadDevices) || may_read(connection, caller, id)?) {
                 return Ok(None);
             }
             let filter = store::device::Filter { account: Some(id), ..store::device::Filter::default() };

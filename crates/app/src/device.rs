@@ -18,8 +18,8 @@ pub struct DeviceFilter {
 pub type FleetShare = store::device::TypeSum;
 
 impl Registry {
-    /// Devices of the caller's accounts, or of all accounts for registrars and those who may read everything; in the order
-    /// of their ids. Blocks.
+    /// Devices of the caller's accounts, or of all accounts for those who may read every device; in the order of their
+    /// ids. Blocks.
     pub fn devices(
         &self,
         caller: &Caller,
@@ -44,8 +44,8 @@ impl Registry {
     }
 }
 
-fn scoped(caller: &Caller, filter: &DeviceFilter) -> store::device::Filter {
-    let sees_all = caller.may(Capability::ManageDevices) || caller.may(Capability::ReadEverything);
+pub(crate) fn scoped(caller: &Caller, filter: &DeviceFilter) -> store::device::Filter {
+    let sees_all = caller.may(Capability::ReadDevices);
     store::device::Filter {
         member: (!sees_all).then_some(caller.user_id),
         account: filter.account,

@@ -53,8 +53,7 @@ fn names(tx: &mut Connection, sight: &Sight, nameless: &Nameless) -> store::Resu
     let devices = chosen(&nameless.devices, |_| true);
     if !devices.is_empty() {
         let found = store::device::by_ids(tx, &devices)?;
-        let sees_all = sight.is_everything || sight.is_every_device;
-        let theirs = found.into_iter().filter(|device| sees_all || sight.account(device.account_id));
+        let theirs = found.into_iter().filter(|device| sight.is_every_device || sight.account(device.account_id));
         names.devices = theirs.map(|device| (device.id.0, device.description.name)).collect();
     }
     let organisations = chosen(&nameless.organisations, |_| sight.is_everything);

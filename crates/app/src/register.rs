@@ -85,12 +85,12 @@ impl Registry {
         found.ok_or(Error::NotFound { what: "Account", id: id.0 })
     }
 
-    /// A device of the caller's accounts, or any for those who may read everything.
+    /// A device of the caller's accounts, or any for those who may read every device.
     pub fn device(&self, caller: &Caller, id: DeviceId, fresh: Option<EventNumber>) -> Result<DeviceView, Error> {
         let found = self.read(fresh, |connection| {
             let Some(device) = store::device::by_id(connection, id)? else { return Ok(None) };
-            let registers = caller.may(Capability::ManageDevices);
-            let is_readable = registers || may_read(connection, caller, device.account_id)?;
+            let reads_all = caller.may(Capability::ReadDevices);
+            let is_readable = reads_all || may_read(connection, caller, device.account_id)?;
             Ok(is_readable.then_some(device))
         })?;
         found.ok_or(Error::NotFound { what: "Device", id: id.0 })

@@ -35,7 +35,7 @@ impl Sight {
         let mut sight = Self {
             user_id: caller.user_id,
             is_everything: caller.may(Capability::ReadEverything),
-            is_every_device: caller.may(Capability::ManageDevices),
+            is_every_device: caller.may(Capability::ReadDevices),
             accounts: HashSet::new(),
             colleagues: HashSet::from([caller.user_id]),
         };

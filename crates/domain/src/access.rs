@@ -131,6 +131,8 @@ pub enum Capability {
     CreateDevice(AccountId),
     ChangeDevice(AccountId),
     ManageDevices,
+    /// Any device, as it is registered: whoever works for everybody's devices finds them.
+    ReadDevices,
     SubmitReadings,
     /// Of readings that were issued.
     CorrectIssued,
@@ -158,6 +160,10 @@ impl Capability {
                 (Roles::of(&[RegistryAdministrator, ProductionRegistrar]), Roles::of(&[ProductionUser]))
             }
             Self::ManageDevices => (Roles::of(&[RegistryAdministrator, ProductionRegistrar]), Roles::NONE),
+            Self::ReadDevices => (
+                Roles::of(&[RegistryAdministrator, GcIssuer, ProductionRegistrar, MeasurementBody, Auditor]),
+                Roles::NONE,
+            ),
             Self::SubmitReadings => (Roles::of(&[RegistryAdministrator, MeasurementBody]), Roles::NONE),
             Self::CorrectIssued => (Roles::of(&[RegistryAdministrator, GcIssuer, MeasurementBody]), Roles::NONE),
             Self::Issue => (Roles::of(&[RegistryAdministrator, GcIssuer]), Roles::NONE),
@@ -176,6 +182,7 @@ impl Capability {
             Self::ManageUsers
             | Self::ManageAccounts
             | Self::ManageDevices
+            | Self::ReadDevices
             | Self::SubmitReadings
             | Self::CorrectIssued
             | Self::Issue

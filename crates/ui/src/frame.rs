@@ -116,7 +116,7 @@ fn groups(visitor: &Visitor, account: Option<&Known>, current: &str) -> Vec<Grou
         groups.push(Group { name: "This account", links });
     }
     let mut work = vec![of("/ui/accounts", "Accounts")];
-    if visitor.may(Capability::ManageDevices) || visitor.may(Capability::ReadEverything) {
+    if visitor.may(Capability::ReadDevices) {
         work.push(of("/ui/devices", "Devices"));
     }
     if visitor.may(Capability::SubmitReadings) || visitor.has_role(Role::ProductionUser) {

@@ -1,9 +1,10 @@
 //! What became of readings, hour by hour: of one device over a month, and of many devices on a day.
 
 use super::view::readable;
+use crate::device::scoped;
 use crate::{Caller, DeviceFilter, Error, MeasurementQuery, Page, Paging, Registry};
 use domain::action::{Hours, Standing, standing};
-use domain::{Device, DeviceId, EventNumber, Reading, ReadingRefusal, ReadingStatus};
+use domain::{Capability, Device, DeviceId, EventNumber, Reading, ReadingRefusal, ReadingStatus};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -89,7 +90,7 @@ impl Registry {
         Ok(Coverage { month, first: span.map(|(first, _)| first), months, hours })
     }
 
-    /// The readings of a day (UTC) of [`devices`](Self::devices), device by device. For those who may list them. Blocks.
+    /// The readings of a day (UTC) of [`devices`](Self::devices), as far as the caller may read them, device by device. Blocks.
     pub fn day_coverage(
         &self,
         caller: &Caller,
@@ -98,7 +99,12 @@ impl Registry {
         paging: Paging<i64>,
         fresh: Option<EventNumber>,
     ) -> Result<Page<DayCoverage, i64>, Error> {
-        let devices = self.devices(caller, filter, paging, fresh)?;
+        let reads_all = caller.may(Capability::SubmitReadings) || caller.may(Capability::ReadEverything);
+        let member = (!reads_all).then_some(caller.user_id);
+        let filter = store::device::Filter { member, ..scoped(caller, filter) };
+        let rows =
+            self.read(fresh, |connection| store::device::list(connection, &filter, paging.after, paging.rows()))?;
+        let devices = paging.page(rows, |device| device.id.0);
         let start = |day: Date| day.to_zoned_datetime(TimeZone::UTC).map_or(Timestamp::MAX, |start| start.timestamp());
         let (from, to) = (start(day), day.tomorrow().map_or(Timestamp::MAX, start));
         let reach = from.checked_sub(SignedDuration::from_hours(1)).unwrap_or(from);

@@ -24,6 +24,7 @@ struct Page {
     frame: Frame,
     rows: Vec<Row>,
     reads_all: bool,
+    reads_devices: bool,
     /// The address of the next page.
     next: Option<String>,
 }
@@ -42,7 +43,9 @@ async fn list(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Parame
     let rows = page.entries.into_iter().map(|view| Row::of(&visitor, view)).collect();
     let next = page.next.map(|after| format!("/ui/accounts?{}", fields.with("after", Some(&after.to_string()))));
     let reads_all = visitor.may(Capability::ReadEverything);
-    show(&Page { frame: Frame::of(&visitor, "Accounts", "/ui/accounts"), rows, reads_all, next })
+    let reads_devices = visitor.may(Capability::ReadDevices);
+    let frame = Frame::of(&visitor, "Accounts", "/ui/accounts");
+    show(&Page { frame, rows, reads_all, reads_devices, next })
 }
 
 impl Row {

@@ -90,10 +90,10 @@ const fn kind(kind: DeviceKind) -> &'static str {
 }
 
 async fn all(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Parameters) -> Result<Response, Failure> {
-    if !(visitor.may(Capability::ManageDevices) || visitor.may(Capability::ReadEverything)) {
+    if !visitor.may(Capability::ReadDevices) {
         return Err(Failure::forbidden(
-            "the role Registry Administrator, GC Issuer, Production Registrar or Auditor; devices of your accounts are \
-             listed with the account",
+            "the role Registry Administrator, GC Issuer, Production Registrar, Measurement Body or Auditor; devices of \
+             your accounts are listed with the account",
         ));
     }
     let found = find_all(&ui, &visitor, None, &fields).await?;
@@ -136,13 +136,18 @@ pub(super) fn may_read(visitor: &Visitor, account: AccountId) -> bool {
     visitor.may(Capability::ReadEverything) || visitor.belongs_to(account)
 }
 
-/// The account. Registrars may not read it, yet its devices: they know it by its number.
+/// Whether the visitor may read what the meter of a device of this account says.
+pub(super) fn reads_readings(visitor: &Visitor, account: AccountId) -> bool {
+    visitor.may(Capability::SubmitReadings) || may_read(visitor, account)
+}
+
+/// The account. Registrars and who submits readings may not read it, yet its devices: they know it by its number.
 pub(super) async fn account_of(ui: &Ui, visitor: &Visitor, id: AccountId) -> Result<Known, Failure> {
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
     match ui.blocking(move |registry| registry.account(&caller, id, fresh)).await {
         Ok(view) => Ok(Known::of(view)),
         Err(Failure::Refused(refused))
-            if refused.status == StatusCode::NOT_FOUND.as_u16() && visitor.may(Capability::ManageDevices) =>
+            if refused.status == StatusCode::NOT_FOUND.as_u16() && visitor.may(Capability::ReadDevices) =>
         {
             let (caller, paging) = (visitor.caller.clone(), Paging { limit: 1, after: None });
             ui.blocking(move |registry| registry.account_devices(&caller, id, paging, fresh)).await?;

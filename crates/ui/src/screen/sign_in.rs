@@ -42,6 +42,10 @@ async fn start(visitor: Visitor) -> Redirect {
         [only] if !visitor.may(domain::Capability::ReadEverything) => {
             Redirect::to(&format!("/ui/account/{}", only.id.0))
         }
+        // Whose work is with devices has no accounts to choose from.
+        [] if visitor.may(domain::Capability::ReadDevices) && !visitor.may(domain::Capability::ReadEverything) => {
+            Redirect::to("/ui/devices")
+        }
         _ => Redirect::to("/ui/accounts"),
     }
 }

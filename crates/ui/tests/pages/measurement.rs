@@ -221,3 +221,49 @@ fn a_sum_leads_to_its_parts_and_a_part_is_corrected_there() {
     let anew = issuer.get("/ui/measurement/6").expect(200).text;
     assert!(anew.contains("550 Wh") && anew.contains("All that it says is certified."), "{anew}");
 }
+
+#[test]
+fn a_measurement_body_sees_every_device_and_what_became_of_its_readings_and_nothing_else_of_an_account() {
+    let app = app();
+    let (own, device) = prepare(&app);
+    let mut body = Browser::of(&app, &[Role::MeasurementBody], &[]);
+    assert_eq!(led(&body.get("/ui").expect(303)), "/ui/devices");
+    let page = format!("/ui/device/{}", device.0);
+    let (account, day) = (format!("/ui/account/{}", own.0), "day=2026-02-01");
+    for (path, shown) in [
+        ("/ui/devices".to_owned(), page.as_str()),
+        (format!("{account}/devices"), &page),
+        (page.clone(), "multipart/form-data"),
+        (format!("{page}/coverage?month=2026-02"), "1,000 Wh"),
+        (format!("{page}/measurements"), "the reading is 0 Wh"),
+        (format!("/ui/coverage?{day}"), "class=\"issued\""),
+        (format!("{account}/coverage?{day}"), "class=\"issued\""),
+        (path(MeasurementId(1)), "held elsewhere"),
+        ("/ui/search?q=farm".to_owned(), ""),
+    ] {
+        let found = body.get(&path);
+        let found = if shown.is_empty() { found.expect(303).text } else { found.expect(200).text };
+        assert!(found.contains(shown), "{shown} in {path}: {found}");
+        // No names of accounts, and no way to what is not theirs.
+        assert!(!found.contains("Buyer") && !found.contains(">Own<"), "{path}: {found}");
+        for closed in ["/certificate", "/whitelist", "/activity", "/orders"] {
+            assert!(!found.contains(&format!("href=\"{account}{closed}")), "{closed} in {path}: {found}");
+        }
+        assert!(!found.contains("href=\"/ui/certificate/"), "{path}: {found}");
+    }
+    for closed in ["", "/certificates", "/holdings", "/whitelist", "/activity", "/orders", "/storage"] {
+        body.get(&format!("{account}{closed}")).expect(404);
+    }
+    for closed in ["/ui/certificate/2", "/ui/action/1", &format!("{page}/edit"), "/ui/issue"] {
+        let status = body.get(closed).status;
+        assert!(status == 404 || status == 403, "{closed}: {status}");
+    }
+    // A registrar approves devices, and is not told what their meters say.
+    let mut registrar = Browser::of(&app, &[Role::ProductionRegistrar], &[]);
+    let shown = registrar.get(&page).expect(200).text;
+    assert!(!shown.contains("/measurements") && !shown.contains("/coverage"), "{shown}");
+    registrar.get(&format!("{page}/coverage")).expect(404);
+    registrar.get("/ui/coverage").expect(403);
+    let hours = registrar.get(&format!("{account}/coverage?{day}")).expect(200).text;
+    assert!(!hours.contains("Farm"), "{hours}");
+}

@@ -266,7 +266,7 @@ async fn create(
 
 /// Read a device
 ///
-/// Of an account that the caller belongs to; any for registrars and those who may read everything.
+/// Of an account that the caller belongs to; any for registrars, the Measurement Body, and those who may read everything.
 #[utoipa::path(
     get, path = "/device/{id}", tag = "Devices",
     params(("id" = i64, Path, description = "The device's id", minimum = 1), Fresh),
@@ -350,7 +350,7 @@ impl Read for DevicesAsked {
 
 /// List devices
 ///
-/// Of the caller's accounts; of all accounts for registrars and those who may read everything.
+/// Of the caller's accounts; of all accounts for registrars, the Measurement Body, and those who may read everything.
 #[utoipa::path(
     get, path = "/device/list", tag = "Devices", params(DeviceParams, Listed, Fresh),
     responses((status = 200, description = "A page of devices", body = Devices), ReadProblems),

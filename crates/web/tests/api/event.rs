@@ -148,8 +148,10 @@ fn others_read_the_events_of_what_is_theirs_and_nothing_of_others() {
             receiver.get(&format!("/event/query?{query}")).expect(status);
         }
         market.trader.get(&format!("/event/query?entity_name=Device&entity_id={}", market.device)).expect(200);
-        let registrar = market.app.with_user(&[Role::ProductionRegistrar], &[]);
-        registrar.get(&format!("/event/query?entity_name=Device&entity_id={}", market.device)).expect(200);
+        for role in [Role::ProductionRegistrar, Role::MeasurementBody] {
+            let reader = market.app.with_user(&[role], &[]);
+            reader.get(&format!("/event/query?entity_name=Device&entity_id={}", market.device)).expect(200);
+        }
     }
 }
 

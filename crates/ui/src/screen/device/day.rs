@@ -43,10 +43,10 @@ pub(super) async fn all(
     visitor: Visitor,
     Parameters(given): Parameters,
 ) -> Result<Response, Failure> {
-    if !(visitor.may(Capability::ManageDevices) || visitor.may(Capability::ReadEverything)) {
+    if !(visitor.may(Capability::SubmitReadings) || visitor.may(Capability::ReadEverything)) {
         return Err(Failure::forbidden(
-            "the role Registry Administrator, GC Issuer, Production Registrar or Auditor; the hours of your devices are \
-             with their account",
+            "the role Registry Administrator, GC Issuer, Measurement Body or Auditor; the hours of your devices are with \
+             their account",
         ));
     }
     let frame = Frame::of(&visitor, "Hours of a day", ALL);

@@ -1,6 +1,6 @@
 //! One device: what is stated of it, and what becomes of it.
 
-use super::{account_of, frame, kind, list_of, may_read};
+use super::{account_of, frame, kind, list_of, may_read, reads_readings};
 use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Form, ONCE};
@@ -26,8 +26,10 @@ struct Page {
     account: Known,
     /// Where there is more of the account, for who may see it.
     to_account: String,
-    reads_production: bool,
-    reads_storage: bool,
+    /// Whether what its meter says is for the visitor.
+    reads_readings: bool,
+    /// Where else there is something of it: addresses and texts.
+    ways: Vec<(String, String)>,
     state: Standing,
     notes: Vec<&'static str>,
     facts: Vec<(&'static str, String)>,
@@ -36,7 +38,6 @@ struct Page {
     capacity: Markup,
     demand: Markup,
     issued: Markup,
-    may_change: bool,
     /// What a registrar may do with it, and what is asked before.
     deeds: Vec<Deed>,
     refused: Option<Refused>,
@@ -106,6 +107,28 @@ fn notes(device: &Device) -> Vec<&'static str> {
     of_state.into_iter().chain(of_kind).collect()
 }
 
+/// Where else there is something of the device, for this visitor.
+fn ways(visitor: &Visitor, device: &Device, account: &Known) -> Vec<(String, String)> {
+    let (id, of) = (device.id.0, account.id.0);
+    let (reads_account, kind) = (may_read(visitor, account.id), device.description.kind);
+    let is_production = kind == DeviceKind::Production && !device.is_deleted;
+    let is_storage = kind == DeviceKind::Storage;
+    let may_change = !device.is_deleted && visitor.may(Capability::ChangeDevice(account.id));
+    let way = |is_open: bool, to: String, text: &str| is_open.then(|| (to, text.to_owned()));
+    let held = format!("Certificates still held by {}", account.name);
+    let certificates = format!("/ui/account/{of}/certificates?device={id}");
+    [
+        way(reads_readings(visitor, account.id), format!("/ui/device/{id}/measurements"), "Readings"),
+        way(reads_account && is_storage, format!("/ui/device/{id}/storage"), "Storage"),
+        way(reads_account && is_production, format!("/ui/account/{of}?device={id}#produced"), "Production"),
+        way(reads_account && (is_production || is_storage), certificates, &held),
+        way(may_change, format!("/ui/device/{id}/edit"), "Change"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 /// The device, if it is there for the visitor.
 pub(in crate::screen) async fn find(ui: &Ui, visitor: &Visitor, id: i64) -> Result<Device, Failure> {
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
@@ -138,6 +161,7 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, F
         );
     }
     let deeds = if visitor.may(Capability::ManageDevices) { Deed::on(&device) } else { Vec::new() };
+    let ways = ways(visitor, &device, &account);
     let about = device.description;
     let reads_account = may_read(visitor, account.id);
     let frame = frame(visitor, &about.name, account.clone());
@@ -150,8 +174,8 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, F
         frame,
         id,
         to_account: if reads_account { format!("/ui/account/{}", account.id.0) } else { list_of(account.id) },
-        reads_production: reads_account && about.kind == DeviceKind::Production && !device.is_deleted,
-        reads_storage: reads_account && about.kind == DeviceKind::Storage,
+        reads_readings: reads_readings(visitor, account.id),
+        ways,
         state,
         notes,
         facts: vec![
@@ -168,7 +192,6 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, told: Told) -> Result<Page, F
         capacity: format::power(about.capacity_watts),
         demand: format::power(about.peak_demand_watts),
         issued: format::energy(domain::WattHours(device.next_certificate.saturating_sub(1))),
-        may_change: !device.is_deleted && visitor.may(Capability::ChangeDevice(account.id)),
         deeds,
         name: about.name,
         account,

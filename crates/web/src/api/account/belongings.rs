@@ -70,7 +70,7 @@ struct AccountDevices {
 
 /// List the devices of an account
 ///
-/// For those who belong to it, for registrars, and for those who may read everything.
+/// For those who belong to it, for registrars and the Measurement Body, and for those who may read everything.
 #[utoipa::path(
     get, path = "/account/{id}/devices", tag = "Accounts",
     params(("id" = i64, Path, description = "The account's id", minimum = 1), Paged<i64>, Fresh),
