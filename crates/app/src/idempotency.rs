@@ -2,7 +2,7 @@
 //!
 //! | when | what |
 //! | --- | --- |
-//! | before the use case | [`Registry::enter`]: a key that is in flight in this process is refused; [`Registry::kept`]: what is on record |
+//! | before the use case | [`Registry::enter`]: a key that is in flight in this process is refused, and may be waited for by [`Registry::in_flight`]; [`Registry::kept`]: what is on record |
 //! | in the transaction of the change | what it came to goes on record under the caller's [`Ticket`]; if it is there already, that is the answer and nothing is decided |
 //! | after the answer was made | [`Registry::keep`]: it is put beside the outcome, refusals by a rule too |
 //!
@@ -14,12 +14,14 @@ use crate::work::{Answer, Beside, Work};
 use crate::{Caller, Error, Registry};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Connection;
 use store::idempotency::{Record, known};
+use tokio::sync::watch;
 
 pub use store::idempotency::KeptAnswer;
 
@@ -51,8 +53,8 @@ impl Ticket {
     }
 }
 
-/// The keys that are in flight in this process, by place.
-pub(crate) type InFlight = Arc<Mutex<HashSet<String>>>;
+/// The keys that are in flight in this process, by place. Whoever waits for one hears its sender end with it.
+pub(crate) type InFlight = Arc<Mutex<HashMap<String, watch::Sender<()>>>>;
 
 /// A key that is in flight; until it is dropped, nobody else gets it in this process.
 #[derive(Debug)]
@@ -122,10 +124,19 @@ impl Registry {
     pub fn enter(&self, caller: &Caller, method: &str, path: &str, key: &str) -> Result<Entered, Error> {
         let place = place_of(caller.user_id.0, method, path, key);
         let in_flight = self.0.in_flight.clone();
-        if !in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
-            return Err(Error::KeyInFlight);
+        match in_flight.lock().unwrap_or_else(PoisonError::into_inner).entry(place.clone()) {
+            Entry::Occupied(_) => return Err(Error::KeyInFlight),
+            Entry::Vacant(free) => drop(free.insert(watch::Sender::default())),
         }
         Ok(Entered { place, in_flight })
+    }
+
+    /// Hears nothing until the request that has this key now is answered, and then that its sender is gone. `None` if no
+    /// request of this process has it.
+    pub fn in_flight(&self, caller: &Caller, method: &str, path: &str, key: &str) -> Option<watch::Receiver<()>> {
+        let place = place_of(caller.user_id.0, method, path, key);
+        let in_flight = self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        in_flight.get(&place).map(watch::Sender::subscribe)
     }
 
     /// What is on record under a key and has not expired. Blocks.
@@ -196,12 +207,12 @@ fn read(outcome: &str) -> Result<Answer, Error> {
 /// What is on record under the keys that the works of one batch carry.
 pub(crate) struct Records {
     now: Timestamp,
-    places: BTreeMap<String, Entry>,
+    places: BTreeMap<String, Known>,
     /// Which works of the batch were answered from the record, by their place in it.
     recalled: Vec<usize>,
 }
 
-struct Entry {
+struct Known {
     request_hash: [u8; 32],
     outcome: Option<Outcome>,
     has_answer: bool,
@@ -235,7 +246,7 @@ impl Records {
         for known in known(tx, &places)?.into_iter().filter(|known| known.created_at > since) {
             let outcome = known.outcome.map(Outcome::Known);
             let (request_hash, has_answer) = (known.request_hash, known.has_answer);
-            records.places.insert(known.place, Entry { request_hash, outcome, has_answer, written: Written::Already });
+            records.places.insert(known.place, Known { request_hash, outcome, has_answer, written: Written::Already });
         }
         Ok(records)
     }
@@ -265,7 +276,7 @@ impl Records {
         let Some(ticket) = ticket else { return };
         ticket.is_recorded.store(answer.is_ok(), Ordering::Relaxed);
         let Ok(answer) = answer else { return };
-        let entry = Entry {
+        let entry = Known {
             request_hash: ticket.request_hash,
             outcome: Some(Outcome::New(answer.clone())),
             has_answer: false,
@@ -277,7 +288,7 @@ impl Records {
     /// Puts an answer beside what is on record.
     pub(crate) fn keep(&mut self, keep: &KeepAnswer) -> Result<(), Error> {
         let Some(entry) = self.places.get_mut(&keep.place) else {
-            let entry = Entry {
+            let entry = Known {
                 request_hash: keep.request_hash,
                 outcome: None,
                 has_answer: true,

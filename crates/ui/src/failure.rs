@@ -6,12 +6,12 @@
 use crate::Ui;
 use crate::frame::{Frame, show};
 use crate::visitor::{Visitor, theme_of};
+use crate::words::Refused;
 use askama::Template;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use web::Refused;
 
 /// Says that a part of a page is asked for, by a script.
 const PART: HeaderName = HeaderName::from_static("hx-request");
@@ -31,7 +31,7 @@ pub(crate) enum Failure {
     Forged,
     TooLarge,
     TooSlow,
-    /// In the words of the API.
+    /// By an operation or a read.
     Refused(Box<Refused>),
     /// A page could not be made.
     Ours,
@@ -83,7 +83,7 @@ impl Failure {
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "Too slow", "The form did not arrive in time.".to_owned()),
             Self::Refused(refused) => {
                 let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let faults = refused.faults.iter().map(|(name, what)| format!("{name}: {what}"));
+                let faults = refused.faults.iter().map(|fault| format!("{}: {}", fault.label, fault.what));
                 let lines: Vec<String> = std::iter::once(refused.detail.clone()).chain(faults).collect();
                 return Told { status, title: refused.title.clone(), lines };
             }

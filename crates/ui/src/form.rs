@@ -5,6 +5,7 @@
 
 use crate::limits::{FORM_ARRIVES_IN, FORM_BYTES_MAX, FORM_FIELDS_MAX};
 use crate::visitor::{Visitor, is_from_elsewhere};
+use crate::words::Refused;
 use crate::{Failure, Ui};
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -14,7 +15,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 use rand::RngExt as _;
 use serde_json::{Map, Value};
-use web::Refused;
 
 /// The name of the field that carries the visitor's proof.
 pub(crate) const PROOF: &str = "proof";

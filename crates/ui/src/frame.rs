@@ -2,13 +2,13 @@
 
 use crate::failure::Failure;
 use crate::visitor::{Known, Theme, Visitor};
+use crate::words::Refused;
 use crate::{asset, form};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::{IntoResponse as _, Response};
 use domain::{Capability, Role};
-use web::Refused;
 
 /// Nothing from elsewhere, nothing inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \

@@ -2,10 +2,11 @@
 //!
 //! Pages are made on the server and work without scripts, but for plots and running totals. What is read comes from
 //! [`app::Registry`] within the visitor's scope; what is changed goes through the operations of the API
-//! ([`web::Inside`]), in their words. Invariants: a page decides nothing, every figure is computed from the ledger, a form
+//! ([`web::Inside`]). Invariants: a page decides nothing, every figure is computed from the ledger, a form
 //! without the visitor's own token changes nothing, and nothing is loaded from elsewhere. The session's cookie counts here
 //! only; the API knows bearer tokens only.
 
+mod api;
 mod asset;
 mod check;
 mod failure;
@@ -16,7 +17,9 @@ mod limits;
 mod screen;
 mod upload;
 mod visitor;
+mod words;
 
+use api::Api;
 use app::Registry;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -29,7 +32,7 @@ pub use check::{Check, CheckStep};
 #[derive(Clone)]
 pub(crate) struct Ui {
     registry: Registry,
-    api: Inside,
+    api: Api,
     checks: check::Checks,
     watch: check::Watch,
 }
@@ -52,6 +55,7 @@ impl Ui {
 
 /// All screens, under `/ui`.
 pub fn screens(registry: Registry, api: Inside, check: Check) -> Router {
+    let api = Api { inside: api, registry: registry.clone() };
     let ui = Ui { registry, api, checks: check::Checks::of(check), watch: check::Watch::default() };
     let pages = screen::routes()
         .fallback(async || Failure::NoSuchPage)

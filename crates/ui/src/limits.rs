@@ -25,9 +25,8 @@ pub(crate) const SELECTED_MAX: usize = domain::action::BUNDLES_PER_ACTION_MAX;
 pub(crate) const CHOICES_MAX: usize = 1_000;
 /// Bundles that one page shows of what an action did or would do, of a lineage, and the events of one.
 pub(crate) const RESULTS_PER_PAGE: usize = 200;
-/// How often a form that was sent twice looks whether the first is done, and how long it waits in between.
-pub(crate) const FIRST_FORM_LOOKS_MAX: usize = 50;
-pub(crate) const FIRST_FORM_WAIT: Duration = Duration::from_millis(200);
+/// How long a form that was sent twice waits until the first is done.
+pub(crate) const FIRST_FORM_WAIT: Duration = Duration::from_secs(10);
 /// Accounts of one list of a whitelist on one page.
 pub(crate) const WHITELIST_PER_PAGE: usize = 100;
 /// Readings on one page of a device's.

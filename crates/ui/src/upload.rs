@@ -3,14 +3,16 @@
 //! Invariants: nothing is taken before the visitor's proof, which is the first part of the form; and however large the file
 //! is, no more of it is held than what is on its way.
 
+use crate::api::Api;
 use crate::form::{Fields, PROOF};
 use crate::limits::{FORM_ARRIVES_IN, UPLOAD_BYTES_BEFORE_FILE_MAX, UPLOAD_FIELD_BYTES_MAX, UPLOAD_FIELDS_MAX};
 use crate::visitor::{Visitor, is_from_elsewhere};
+use crate::words::{Fault, Refused};
 use crate::{Failure, Ui};
 use axum::body::Body;
 use axum::extract::multipart::Field;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts as _, Multipart, Request};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use bytes::Bytes;
 use http_body_util::channel::{Channel, Sender};
 use hyper::body::Frame;
@@ -18,7 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use web::{Answered, Inside, Refused};
+use web::Answered;
 
 /// The name of the part that is the file.
 const FILE: &str = "file";
@@ -89,16 +91,12 @@ impl Upload {
             let (sender, body) = Channel::new(1);
             let mut request = Request::new(Body::new(body));
             *request.method_mut() = method;
-            *request.uri_mut() = address(&fields).parse().map_err(|_| Failure::NoSuchPage)?;
+            let address = address(&fields);
+            *request.uri_mut() = address.parse().map_err(|_| Failure::NoSuchPage)?;
             let said = both(ui.api.send(&visitor.caller, request), pass_on(field, sender)).await;
-            return Ok(Uploaded { fields, said: Inside::answered(said).await });
+            return Ok(Uploaded { fields, said: Api::answered(&address, said).await });
         }
-        let refused = Refused {
-            status: StatusCode::UNPROCESSABLE_ENTITY.as_u16(),
-            title: "Nothing was sent".to_owned(),
-            faults: vec![(FILE.to_owned(), "Choose a file".to_owned())],
-            ..Refused::default()
-        };
+        let refused = Refused::of_fields("Nothing was sent", vec![Fault::of(FILE, "Choose a file")]);
         Ok(Uploaded { fields: fields.into_iter().collect(), said: Err(refused) })
     }
 }

@@ -37,10 +37,20 @@ pub struct Refused {
     pub title: String,
     /// As a sentence; empty where there is none.
     pub detail: String,
-    /// What is wrong with single members: the name of the member, and what is wrong with it.
-    pub faults: Vec<(String, String)>,
+    /// What is wrong with single members.
+    pub faults: Vec<RefusedFault>,
     /// The numbers of a problem.
     pub members: Map<String, Value>,
+}
+
+/// What is wrong with one member of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusedFault {
+    /// The name of the member; what is inside a list or object is of that.
+    pub name: String,
+    /// In pydantic's words, such as `missing`; empty where there is none.
+    pub kind: String,
+    pub what: String,
 }
 
 impl Inside {
@@ -87,7 +97,10 @@ impl From<app::Error> for Refused {
         let mut refused = Self { status: status.as_u16(), title: title.to_owned(), members, ..Self::default() };
         match error {
             app::Error::Internal => {}
-            app::Error::BadInput { field, rule } => refused.faults = vec![(field.clone(), format!("{field} {rule}"))],
+            app::Error::BadInput { field, rule } => {
+                let what = format!("{field} {rule}");
+                refused.faults = vec![RefusedFault { name: field, what, ..RefusedFault::default() }];
+            }
             error => refused.detail = error.to_string(),
         }
         refused
@@ -121,14 +134,14 @@ impl Refused {
 
     /// What is wrong with one member.
     pub fn fault(&self, name: &str) -> Option<&str> {
-        self.faults.iter().find(|(of, _)| of == name).map(|(_, what)| what.as_str())
+        self.faults.iter().find(|fault| fault.name == name).map(|fault| fault.what.as_str())
     }
 }
 
-/// The name of the member that a fault is about, and its words. What is inside a list or object is of that.
-fn fault(fault: &Value) -> (String, String) {
-    let place = fault["loc"].get(1).or_else(|| fault["loc"].get(0)).and_then(Value::as_str).unwrap_or_default();
-    (place.to_owned(), fault["msg"].as_str().unwrap_or_default().to_owned())
+fn fault(fault: &Value) -> RefusedFault {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = text(fault["loc"].get(1).or_else(|| fault["loc"].get(0)));
+    RefusedFault { name, kind: text(fault.get("type")), what: text(fault.get("msg")) }
 }
 
 #[cfg(test)]
@@ -149,7 +162,7 @@ mod tests {
             {"loc": ["body"], "msg": "Not JSON", "type": "json_invalid"},
         ]});
         let refused = Refused::of(StatusCode::UNPROCESSABLE_ENTITY, faults);
-        assert_eq!(refused.fault("target_id"), Some("Field required"));
+        assert_eq!((refused.fault("target_id"), refused.faults[0].kind.as_str()), (Some("Field required"), "missing"));
         assert_eq!((refused.fault("roles"), refused.fault("body")), (Some("Not a role"), Some("Not JSON")));
         assert_eq!((refused.fault("source_id"), refused.detail.as_str()), (None, ""));
         assert_eq!(Refused::of(StatusCode::NOT_FOUND, Value::Null).title, "Not Found");

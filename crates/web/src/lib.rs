@@ -27,7 +27,7 @@ mod upload;
 mod wire;
 
 pub use api::log_level::{Controls, LogLevel};
-pub use inside::{Answered, Inside, Refused};
+pub use inside::{Answered, Inside, Refused, RefusedFault};
 pub use limits::Limits;
 pub use openapi::{openapi, openapi_json};
 pub use server::serve;

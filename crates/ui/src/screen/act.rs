@@ -13,8 +13,9 @@ use crate::failure::Failure;
 use crate::form::{Fields, Form, ONCE};
 use crate::format;
 use crate::frame::{Frame, show};
-use crate::limits::{CHOICES_MAX, FIRST_FORM_LOOKS_MAX, FIRST_FORM_WAIT, RECORDS_LOOKED_AT_MAX, RESULTS_PER_PAGE};
+use crate::limits::{CHOICES_MAX, RECORDS_LOOKED_AT_MAX, RESULTS_PER_PAGE};
 use crate::visitor::{Known, Visitor, changed};
+use crate::words::{self, Fault, Refused};
 use app::{ActionQuery, AnyAction, BundleView, Error, Origin, Paging};
 use askama::Template;
 use axum::Router;
@@ -27,10 +28,6 @@ pub(super) use deed::Deed;
 use domain::{AccountId, ActionKind, BundleId, BundleStatus, WattHours};
 use made::{Left, counts, fates, taken};
 use serde_json::Value;
-use web::{Answered, Refused};
-
-/// Says that another request with the same key is not done yet.
-const IN_FLIGHT: &str = "/problems/idempotency_key_in_flight";
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/account/{id}/action/{deed}", get(begin).post(act))
@@ -100,9 +97,8 @@ async fn act(
     let ids = order::bundles(&fields);
     let order = read(&ui, visitor, fields, deed, AccountId(id), ids.clone()).await?;
     if order.selected.is_empty() {
-        let faults = vec![("granular_certificate_bundle_ids".to_owned(), "Select at least one bundle".to_owned())];
-        let title = "Nothing is selected".to_owned();
-        return ask(order, &ids, Some(Refused { status: 422, title, faults, ..Refused::default() }));
+        let faults = vec![Fault::of("granular_certificate_bundle_ids", "Select at least one bundle")];
+        return ask(order, &ids, Some(Refused::of_fields("Nothing is selected", faults)));
     }
     let step = order.fields.get("step").unwrap_or_default().to_owned();
     if step == "fit" {
@@ -115,8 +111,7 @@ async fn act(
     let body = match order::body(deed, id, &ids, &order.fields) {
         Ok(body) => body,
         Err(faults) => {
-            let title = "Something is missing or wrong".to_owned();
-            return ask(order, &ids, Some(Refused { status: 422, title, faults, ..Refused::default() }));
+            return ask(order, &ids, Some(Refused::of_fields("Something is missing or wrong", faults)));
         }
     };
     let path = format!("/certificate/{}", deed.name());
@@ -129,7 +124,7 @@ async fn act(
         };
     }
     let once = order.fields.get(ONCE).ok_or(Failure::Forged)?.to_owned();
-    match ask_once(&ui, &caller, &path, &body, &once).await {
+    match ui.api.ask(&caller, Method::POST, &path, &body, Some(&once)).await {
         Ok(answered) => match answered.json["id"].as_i64() {
             Some(action) => Ok(changed(answered.event, &format!("/ui/action/{action}?done=1"))),
             None => Err(Failure::Ours),
@@ -153,23 +148,11 @@ async fn record_of(ui: &Ui, order: &Order, refused: &Refused) -> Result<Option<i
     let found = ui.blocking(move |registry| registry.actions(&caller, &query, paging, fresh)).await?;
     let user = Some(order.visitor.caller.user_id.0);
     Ok(found.entries.into_iter().find_map(|action| match action {
-        AnyAction::Rejected(action) if action.user_id == user && action.detail == refused.detail => Some(action.id.0),
+        AnyAction::Rejected(action) if action.user_id == user && words::plain(&action.detail) == refused.detail => {
+            Some(action.id.0)
+        }
         AnyAction::Rejected(_) | AnyAction::Accepted(_) => None,
     }))
-}
-
-/// Asks for a change. A second click may come before the first is done; then it waits for the same answer.
-async fn ask_once(ui: &Ui, caller: &app::Caller, path: &str, body: &Value, once: &str) -> Result<Answered, Refused> {
-    let mut answer = ui.api.ask(caller, Method::POST, path, body, Some(once)).await;
-    for _ in 0..FIRST_FORM_LOOKS_MAX {
-        match &answer {
-            Err(refused) if refused.members.get("type").is_some_and(|kind| kind == IN_FLIGHT) => {}
-            Ok(_) | Err(_) => break,
-        }
-        tokio::time::sleep(FIRST_FORM_WAIT).await;
-        answer = ui.api.ask(caller, Method::POST, path, body, Some(once)).await;
-    }
-    answer
 }
 
 /// What the form and the preview show.
@@ -219,9 +202,9 @@ fn named(mut refused: Refused) -> Refused {
     if !refused.faults.is_empty() {
         "Something is missing or wrong".clone_into(&mut refused.title);
     }
-    for (name, _) in &mut refused.faults {
-        if name == "certificate_bundle_percentage" {
-            "percentage".clone_into(name);
+    for fault in &mut refused.faults {
+        if fault.name == "certificate_bundle_percentage" {
+            "percentage".clone_into(&mut fault.name);
         }
     }
     refused
@@ -373,6 +356,6 @@ impl Ask {
     fn other_faults(&self) -> Vec<&str> {
         let is_elsewhere = |name: &str| order::KEPT.contains(&name);
         let faults = self.refused.iter().flat_map(|refused| &refused.faults);
-        faults.filter(|(name, _)| !is_elsewhere(name)).map(|(_, what)| what.as_str()).collect()
+        faults.filter(|fault| !is_elsewhere(&fault.name)).map(|fault| fault.what.as_str()).collect()
     }
 }

@@ -10,6 +10,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::{NEXT_BUNDLES_MAX, RESULTS_PER_PAGE};
 use crate::visitor::{Known, Visitor};
+use crate::words;
 use app::{ActionView, ResultView};
 use askama::Template;
 use axum::Router;
@@ -150,7 +151,7 @@ async fn rejected(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -
         frame: Frame::of(&visitor, "Rejected action", ""),
         id,
         title: title(action.kind),
-        detail: sentence(&action.detail),
+        detail: sentence(&words::plain(&action.detail)),
         numbers: action.numbers.iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect(),
         facts: facts(&action.asked, asked.number("source_id"), who, &names),
         bundles: format::count(asked.bundles(), "bundle"),

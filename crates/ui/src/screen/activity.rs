@@ -9,6 +9,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::ACTIONS_PER_PAGE;
 use crate::visitor::{Known, Visitor};
+use crate::words;
 use app::{ActionPlace, ActionQuery, AnyAction, Caller, Error, Paging, Registry};
 use askama::Template;
 use axum::Router;
@@ -257,7 +258,7 @@ impl Row {
                 energy: None,
                 bundles: None,
                 uncounted: None,
-                refusal: Some(action.detail),
+                refusal: Some(words::plain(&action.detail)),
             },
         }
     }

@@ -11,6 +11,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::{BUNDLES_PER_PAGE, CHOICES_MAX, SELECTED_MAX};
 use crate::visitor::{Known, Visitor};
+use crate::words::{self, Refused};
 use app::{BundleList, BundleListing, BundleView, Paging};
 use askama::Template;
 use axum::body::{Body, to_bytes};
@@ -25,7 +26,6 @@ use filter::{Filter, Preset, presets};
 use serde_json::{Value, json};
 use sort::{Heading, headings};
 use std::collections::BTreeMap;
-use web::Refused;
 
 /// Has a read see what the visitor did last.
 const EVENT: HeaderName = HeaderName::from_static("x-granary-event");
@@ -133,7 +133,9 @@ async fn list(State(ui): State<Ui>, Asked { visitor, filter }: Asked) -> Result<
     let (found, refused) = match found {
         None => (None, Some(filter.refused())),
         Some(Ok(found)) => (Some(found), None),
-        Some(Err(app::Error::BadQuery(detail))) => (None, Some(Refused { detail, ..filter.refused() })),
+        Some(Err(app::Error::BadQuery(detail))) => {
+            (None, Some(Refused { detail: words::plain(&detail), ..filter.refused() }))
+        }
         Some(Err(error)) => return Err(error.into()),
     };
     let empty = BundleList { bundles: Vec::new(), next: None, sum: None };
@@ -296,5 +298,6 @@ async fn export(State(ui): State<Ui>, asked: Asked) -> Result<Response, Failure>
     }
     let status = response.status();
     let body = to_bytes(response.into_body(), PROBLEM_BYTES_MAX).await.unwrap_or_default();
-    Err(Refused::of(status, serde_json::from_slice(&body).unwrap_or(Value::Null)).into())
+    let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    Err(Refused::told("/certificate/export", web::Refused::of(status, json)).into())
 }

@@ -9,6 +9,7 @@ use crate::form::{Fields, Form, ONCE, Parameters, instant};
 use crate::frame::{Frame, show, show_refused};
 use crate::limits::{DEVICES_TO_CHOOSE_MAX, JOBS_SHOWN_MAX, METADATA_PER_PAGE};
 use crate::visitor::{Visitor, changed};
+use crate::words::Refused;
 use app::{DeviceFilter, JobKind, JobQuery, Paging};
 use askama::Template;
 use axum::Router;
@@ -19,7 +20,6 @@ use axum::routing::get;
 use domain::{Capability, DeviceKind};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use web::Refused;
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/issue", get(ask).post(issue))

@@ -6,6 +6,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::{JOB_BUNDLES_SHOWN_MAX, JOB_REFUSED_SHOWN_MAX};
 use crate::visitor::{Known, Visitor};
+use crate::words;
 use app::{Caller, Error, JobKind, JobState, JobView, Registry};
 use askama::Template;
 use axum::Router;
@@ -290,7 +291,7 @@ impl Came {
             device: names.get(&row.device).cloned().unwrap_or_default(),
             device_id: row.device,
             start: format::instant(row.start),
-            reason: row.reason,
+            reason: words::numbers(&row.reason),
         });
         Ok(Self {
             readings: format::thousands(counts.done),

@@ -11,6 +11,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::{DUE_SHOWN, ORDERS_PER_PAGE, RUNS_PER_PAGE};
 use crate::visitor::{Known, Visitor, changed};
+use crate::words;
 use app::{Error, Paging, RunView};
 use askama::Template;
 use axum::Router;
@@ -201,7 +202,7 @@ impl RunRow {
     fn of(run: RunView) -> Self {
         let (energy, refusal) = match run.done {
             Ok(energy) => (Some(format::energy(energy)), None),
-            Err(why) => (None, Some(why.detail)),
+            Err(why) => (None, Some(words::plain(&why.detail))),
         };
         let to = format!("/ui/action/{}", run.action);
         Self { due: format::instant(run.due_at), ran: format::instant(run.ran_at), to, energy, refusal }
@@ -234,7 +235,7 @@ async fn one(
     let address = format!("{}/{}", list_of(account), order.id);
     let next = preview.next.map(|next| match next {
         Ok(done) => Next::Does { energy: format::energy(done.energy), bundles: format::count(done.bundles, "bundle") },
-        Err(refusal) => Next::Refused(refusal.to_string()),
+        Err(refusal) => Next::Refused(words::plain(&refusal.to_string())),
     });
     let heading = what(&order, &names);
     show(&One {

@@ -6,6 +6,7 @@ use crate::form::Form;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::visitor::{self, Visitor};
+use crate::words::{Fault, Refused};
 use app::{Caller, Paging};
 use askama::Template;
 use axum::Router;
@@ -16,7 +17,6 @@ use axum::routing::{get, post};
 use domain::Scope;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use web::Refused;
 
 /// Days that a new key is good for unless others are chosen.
 const KEY_DAYS: [u16; 4] = [30, 90, 180, 365];
@@ -105,8 +105,8 @@ async fn page(ui: &Ui, visitor: &Visitor, told: Told) -> Result<Response, Failur
 async fn change_password(State(ui): State<Ui>, headers: HeaderMap, form: Form) -> Result<Response, Failure> {
     let exact = |name| form.fields.exact(name).unwrap_or_default();
     if exact("new_password") != exact("new_password_again") {
-        let faults = vec![("new_password_again".to_owned(), "The two new passwords differ".to_owned())];
-        let refused = Refused { status: 422, title: "Not changed".to_owned(), faults, ..Refused::default() };
+        let fault = Fault::of("new_password_again", "The two new passwords differ");
+        let refused = Refused::of_fields("Not changed", vec![fault]);
         return refused_page(&ui, &form.visitor, Told { password_refused: Some(refused), ..Told::default() }).await;
     }
     let body = json!({"old_password": exact("old_password"), "new_password": exact("new_password")});

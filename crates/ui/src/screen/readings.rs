@@ -7,6 +7,7 @@ use crate::frame::{Frame, show, show_refused};
 use crate::limits::REJECTED_SHOWN_MAX;
 use crate::upload::{Upload, Uploaded};
 use crate::visitor::{Visitor, reached};
+use crate::words::{self, Refused};
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
@@ -17,7 +18,6 @@ use axum::routing::get;
 use domain::{Capability, EventNumber, Role};
 use jiff::Timestamp;
 use serde_json::Value;
-use web::Refused;
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/readings", get(ask).post(submit)).route("/readings/template.csv", get(template))
@@ -94,7 +94,7 @@ pub(super) struct Taken {
     pub event: Option<i64>,
 }
 
-/// Has the rows of a file taken, in the words of the API.
+/// Has the rows of a file taken by the API.
 pub(super) async fn take(ui: &Ui, upload: Upload, to: &str) -> Result<Taken, Failure> {
     let mut visitor = upload.visitor.clone();
     let operation = |fields: &crate::form::Fields| {
@@ -149,7 +149,7 @@ impl Report {
                 row: format::thousands(row["row"].as_i64().unwrap_or_default()),
                 device: row["device_id"].as_i64().map_or_else(String::new, |id| id.to_string()),
                 start: at(&row["interval_start_datetime"]).map(format::instant),
-                reason: row["reason"].as_str().unwrap_or_default().to_owned(),
+                reason: words::plain(row["reason"].as_str().unwrap_or_default()),
             })
             .collect();
         let total = said["rejected_total"].as_i64().unwrap_or_default();

@@ -6,6 +6,7 @@ use crate::form::{self, Form, Parameters};
 use crate::frame::{Frame, show};
 use crate::limits::NEXT_CHARS_MAX;
 use crate::visitor::{self, Theme, Visitor, is_from_elsewhere, theme_of};
+use crate::words::Refused;
 use app::Credentials;
 use askama::Template;
 use axum::Router;
@@ -15,7 +16,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use std::net::SocketAddr;
-use web::Refused;
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new()

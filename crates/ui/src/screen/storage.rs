@@ -200,7 +200,7 @@ fn backed_by(allocated: Option<&Allocated>) -> String {
 }
 
 /// What was refused is told with the form, but for what is not there and what is not for the visitor.
-fn is_final(refused: &web::Refused) -> bool {
+fn is_final(refused: &crate::words::Refused) -> bool {
     [StatusCode::FORBIDDEN.as_u16(), StatusCode::NOT_FOUND.as_u16()].contains(&refused.status)
 }
 

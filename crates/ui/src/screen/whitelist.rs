@@ -6,6 +6,7 @@ use crate::form::{Fields, Form, Parameters};
 use crate::frame::{Frame, show, show_refused};
 use crate::limits::WHITELIST_PER_PAGE;
 use crate::visitor::{Known, Visitor, changed};
+use crate::words::{Fault, Refused};
 use app::{Page as Listed, Paging};
 use askama::Template;
 use axum::Router;
@@ -15,7 +16,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::{Account, AccountId, Capability};
 use serde_json::json;
-use web::Refused;
 
 /// The parameters that say where a list goes on.
 const SENDERS_AFTER: &str = "senders_after";
@@ -138,12 +138,8 @@ async fn sender_of(ui: &Ui, visitor: &Visitor, id: i64, sender: &str) -> Result<
     let found =
         ui.blocking(move |registry| registry.account_to_whitelist(&caller, AccountId(id), &name, fresh)).await?;
     let what = if sender.is_empty() { "Say which account" } else { "There is no account of exactly this name" };
-    Ok(found.map(|account| account.0).ok_or_else(|| Refused {
-        status: StatusCode::UNPROCESSABLE_ENTITY.as_u16(),
-        title: "Not added".to_owned(),
-        faults: vec![("add_to_whitelist".to_owned(), what.to_owned())],
-        ..Refused::default()
-    }))
+    let refused = || Refused::of_fields("Not added", vec![Fault::of("add_to_whitelist", what)]);
+    Ok(found.map(|account| account.0).ok_or_else(refused))
 }
 
 async fn remove(State(ui): State<Ui>, Path(id): Path<i64>, form: Form) -> Result<Response, Failure> {

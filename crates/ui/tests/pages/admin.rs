@@ -83,7 +83,7 @@ fn what_is_wrong_with_a_user_is_told_beside_its_field_and_what_was_typed_stays()
     let new = "/ui/admin/user/new";
     let form = [("name", "Somebody"), ("account_ids", "1, x"), ("password", "secret8!"), ("roles", "Auditor")];
     let page = admin.fill(new, new, &form).expect(422);
-    for shown in ["Field required", "value=\"Somebody\"", "value=\"Auditor\" checked", "aria-invalid=\"true\""] {
+    for shown in ["Fill this in", "value=\"Somebody\"", "value=\"Auditor\" checked", "aria-invalid=\"true\""] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
     assert!(!page.text.contains("secret8!"), "a password is never shown");
@@ -146,7 +146,7 @@ fn an_organisation_is_made_changed_and_deleted() {
         ("once", "made-once-for-the-mill"),
     ];
     let page = admin.fill(new, new, &form[..1]).expect(422);
-    assert!(page.text.contains("business_id-help\"><span class=\"fault\">Field required"), "{}", page.text);
+    assert!(page.text.contains("business_id-help\"><span class=\"fault\">Fill this in"), "{}", page.text);
     assert!(page.text.contains("value=\"Mill &#60;b&#62;Ltd"), "what was typed stays: {}", page.text);
     for _ in 0..2 {
         // Sent twice: one organisation.
@@ -194,7 +194,7 @@ fn metadata_is_made_for_ever() {
         ("support_received", "none"),
     ];
     let page = admin.fill(new, new, &form[1..]).expect(422);
-    assert!(page.text.contains("issuing_body-help\"><span class=\"fault\">Field required"), "{}", page.text);
+    assert!(page.text.contains("issuing_body-help\"><span class=\"fault\">Fill this in"), "{}", page.text);
     admin.fill(new, new, &form).expect(303);
     let page = admin.get("/ui/admin/metadata").expect(200);
     assert!(page.text.contains("&#60;b&#62;Body") && page.text.contains("Support received: none"), "{}", page.text);

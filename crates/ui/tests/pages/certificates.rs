@@ -184,21 +184,47 @@ fn half_of_last_tuesdays_wind_is_transferred_and_cancelled_for_a_customer() {
 }
 
 #[test]
+fn clicks_that_come_while_the_first_is_carried_out_hear_what_it_came_to() {
+    let mut market = Market::new(20, 1_000);
+    let (list, transfer) = (market.list(""), market.deed("transfer"));
+    let form = market.trader.get(&list).expect(200);
+    let ids = (1..=20).map(|id: i64| id.to_string()).collect::<Vec<_>>().join(" ");
+    let target = market.target.to_string();
+    let asked = [("bundles", ids.as_str()), ("target_id", &target), ("portion", "whole")];
+    let preview =
+        send(&mut market.trader, &form, &transfer, &[&asked[..], &[("step", "preview")]].concat()).expect(200);
+    let once = hidden(&preview, "once").to_owned();
+    let order = [&asked[..], &[("step", "do"), ("once", once.as_str())]].concat();
+    let clicks: Vec<Answer> = std::thread::scope(|scope| {
+        let click = |mut browser: Browser| {
+            let (preview, transfer, order) = (&preview, &transfer, &order);
+            scope.spawn(move || send(&mut browser, preview, transfer, order))
+        };
+        let clicks: Vec<_> = (0..8).map(|_| click(market.trader.clone())).collect();
+        clicks.into_iter().map(|click| click.join().expect("it does not panic")).collect()
+    });
+    let receipt = clicks[0].header("location").expect("a receipt").to_owned();
+    for click in clicks {
+        assert_eq!(click.expect(303).header("location"), Some(receipt.as_str()));
+    }
+}
+
+#[test]
 fn a_form_is_filled_in_again_with_what_is_wrong_beside_the_field() {
     let mut market = Market::new(2, 1_000);
     let transfer = market.deed("transfer");
     let list = market.trader.get(&market.list("")).expect(200);
     let base = [("bundles", "1 2"), ("step", "preview")];
     for (fields, id, words) in [
-        (&[("portion", "whole")][..], "target_id", "Field required"),
-        (&[("target_id", "2"), ("portion", "quantity")], "certificate_quantity", "Field required"),
+        (&[("portion", "whole")][..], "target_id", "Fill this in"),
+        (&[("target_id", "2"), ("portion", "quantity")], "certificate_quantity", "Fill this in"),
         (
             &[("target_id", "2"), ("portion", "quantity"), ("certificate_quantity", "1.5")],
             "certificate_quantity",
-            "valid integer",
+            "whole watt-hours",
         ),
         (&[("target_id", "2"), ("portion", "percentage"), ("percentage", "half")], "percentage", "decimal number"),
-        (&[("target_id", "2"), ("portion", "percentage"), ("percentage", "150")], "percentage", "less than or equal"),
+        (&[("target_id", "2"), ("portion", "percentage"), ("percentage", "150")], "percentage", "up to 100 %"),
         (&[("target_id", "2"), ("portion", "whole"), ("percentage", "5")], "portion", "A part is given"),
         (
             &[("target_id", "2"), ("portion", "quantity"), ("certificate_quantity", "0.0005"), ("unit", "kWh")],
@@ -216,6 +242,7 @@ fn a_form_is_filled_in_again_with_what_is_wrong_beside_the_field() {
     let more = [("target_id", "2"), ("portion", "quantity"), ("certificate_quantity", "5000")];
     let page = send(&mut market.trader, &list, &transfer, &[&base[..], &more].concat()).expect(400);
     assert!(page.text.contains("role=\"alert\"") && page.text.contains("value=\"5000\""), "{}", page.text);
+    assert!(page.text.contains("5,000 Wh are asked, the selection holds 2,000 Wh"), "{}", page.text);
     market.lock(1);
     let whole = [("target_id", "2"), ("portion", "whole")];
     let page = send(&mut market.trader, &list, &transfer, &[&base[..], &whole].concat()).expect(400);
@@ -229,7 +256,7 @@ fn a_form_is_filled_in_again_with_what_is_wrong_beside_the_field() {
     // For whom certificates are used up is never left open.
     let cancel = market.deed("cancel");
     let page = send(&mut market.trader, &list, &cancel, &[("bundles", "2"), ("step", "preview")]).expect(422);
-    assert!(page.text.contains("id=\"beneficiary-fault\">Field required"), "{}", page.text);
+    assert!(page.text.contains("id=\"beneficiary-fault\">Fill this in"), "{}", page.text);
     // Browsers go back to a form and to a preview without sending anything again.
     assert_eq!(form.header("cache-control"), Some("private, no-cache"));
     // Nothing selected; a bundle that is not there; a form of nobody.
@@ -377,17 +404,17 @@ fn what_matches_nothing_and_what_cannot_be_read_is_told() {
     let page = market.other.get(&format!("/ui/account/{}/certificates", market.target)).expect(200);
     assert!(page.text.contains("No certificates yet"), "{}", page.text);
     for (query, words) in [
-        ("?status=lost", "<code>status</code>"),
-        ("?from=yesterday", "<code>from</code>"),
-        ("?device=<b>", "<code>device</code>"),
+        ("?status=lost", "<strong>State</strong>: Not a state of a bundle"),
+        ("?from=yesterday", "<strong>From</strong>: Not a date"),
+        ("?device=<b>", "<strong>Device</strong>: Not the number"),
         ("?issuance_id=%3Cb%3Ezzz", "Invalid issuance ID: &#60;b&#62;zzz"),
-        ("?from=2026-02-02&to=2026-01-01", "must end after it begins"),
+        ("?from=2026-02-02&to=2026-01-01", "<strong>To</strong>: Must not be before From"),
     ] {
         let query = query.replace("<b>", "%3Cb%3E");
         let page = market.trader.get(&market.list(&query)).expect(422);
         assert!(page.text.contains(words) && !page.text.contains("<b>"), "{query}: {}", page.text);
     }
-    assert!(market.trader.get(&market.list("/export?status=lost")).expect(422).text.contains("status"));
+    assert!(market.trader.get(&market.list("/export?status=lost")).expect(422).text.contains("State: Not a state"));
 }
 
 #[test]

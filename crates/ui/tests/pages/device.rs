@@ -91,14 +91,16 @@ fn what_is_wrong_with_a_device_is_told_beside_the_field_and_what_was_typed_stays
     (bad[0].1, bad[4].1, bad[6].1) = ("", "-1", "soon");
     let page = producer.fill(&path, &path, &bad).expect(422);
     for (field, told) in [
-        ("device_name", "Field required"),
-        ("capacity", "Input should be greater than or equal to 0"),
-        ("operational_date", "Input should be a valid datetime"),
+        ("device_name", "Fill this in"),
+        ("capacity", "Must be at least 0 W"),
+        ("operational_date", "Write a date, or a date and a time in UTC"),
     ] {
         let (_, rest) = page.text.split_once(&format!("id=\"{field}-help\"")).expect(field);
         let beside = rest.split_once("</span>").unwrap().0;
         assert!(beside.contains("class=\"fault\"") && beside.contains(told), "{field}: {beside}");
     }
+    assert!(page.text.contains("<li><strong>Capacity</strong>: Must be at least 0 W</li>"), "{}", page.text);
+    assert!(!page.text.contains("peak_demand:") && !page.text.contains("Input should"), "{}", page.text);
     assert!(page.text.contains("value=\"soon\"") && page.text.contains("value=\"solar_pv\" selected"), "{}", page.text);
     // By a rule that names the field.
     producer.fill(&path, &path, &FORM).expect(303);

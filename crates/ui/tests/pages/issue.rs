@@ -84,10 +84,10 @@ fn what_is_wrong_is_told_beside_its_field_and_what_was_typed_stays() {
     let mut issuer = Browser::of(&app, &[Role::RegistryAdministrator], &[]);
     let wrong = [("metadata_id", "1"), ("from", "2026-01-05"), ("to", "2026-01-01"), ("do", "preview")];
     let page = issuer.fill(ISSUE, ISSUE, &wrong).expect(422);
-    assert!(page.text.contains("to must be after from</span>"), "{}", page.text);
+    assert!(page.text.contains("Must not be before First day</span>"), "{}", page.text);
     assert!(page.text.contains("value=\"2026-01-05\""));
     let none = [("metadata_id", "1"), ("from", ""), ("to", "2026-01-01"), ("do", "preview")];
-    assert!(issuer.fill(ISSUE, ISSUE, &none).expect(422).text.contains("id=\"from-fault\">Field required"));
+    assert!(issuer.fill(ISSUE, ISSUE, &none).expect(422).text.contains("id=\"from-fault\">Fill this in"));
     let nobody = [("metadata_id", "1"), ("from", "2026-01-01"), ("to", "2026-01-01"), ("device_ids", "77, 78")];
     let page = issuer.fill(ISSUE, ISSUE, &nobody).expect(404);
     assert!(page.text.contains("value=\"77, 78\"") && page.text.contains("role=\"alert\""), "{}", page.text);

@@ -23,6 +23,7 @@ use testkit::Engine;
 use testkit::http::{Answer, Client, PASSWORD, TestApp};
 
 /// A browser without scripts: it keeps cookies and fills in forms.
+#[derive(Clone)]
 pub struct Browser {
     client: Client,
     cookies: Vec<(String, String)>,

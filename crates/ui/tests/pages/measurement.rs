@@ -137,7 +137,7 @@ fn a_reading_is_deleted_and_what_is_held_on_one_is_released() {
     let release = format!("{held}/release");
     assert!(administrator.get(&held).expect(200).text.contains("400 Wh were withdrawn by the issuer"));
     let refused = administrator.fill(&held, &release, &[("reason", "")]).expect(422).text;
-    assert!(refused.contains("id=\"release-reason-fault\">Field required"), "{refused}");
+    assert!(refused.contains("id=\"release-reason-fault\">Fill this in"), "{refused}");
     administrator.fill(&held, &release, &[("reason", "the meter was right")]).expect(303);
     let page = administrator.get(&held).expect(200).text;
     assert!(page.contains("400 Wh may be issued for it") && !page.contains(&release), "{page}");

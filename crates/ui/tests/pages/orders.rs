@@ -87,7 +87,7 @@ fn a_refused_run_says_why_and_so_does_what_would_come() {
     ];
     let done = browser.fill(&form, &form, &fields).expect(303);
     let order = done.header("location").expect("it leads to the order").to_owned();
-    let why = "300001 Wh are asked, the selection holds 300000 Wh";
+    let why = "300,001 Wh are asked, the selection holds 300,000 Wh";
     let page = browser.get(&order).expect(200);
     assert!(page.text.contains("would do nothing") && page.text.contains(why), "{}", page.text);
     assert!(page.text.contains("Cancel for Ada&#39;s &#60;i&#62;bakery"), "{}", page.text);

@@ -29,7 +29,8 @@ fn what_is_wrong_with_a_key_is_told_and_what_was_typed_stays() {
     let mut browser = Browser::of(&app, &[Role::Auditor], &[]);
     let page = browser.fill("/ui/profile", "/ui/profile/api-key", &[("name", "without scopes")]).expect(422);
     assert!(
-        page.text.contains("<code>scopes</code>") && page.text.contains("value=\"without scopes\""),
+        page.text.contains("<strong>Scopes</strong>: Choose at least one")
+            && page.text.contains("value=\"without scopes\""),
         "{}",
         page.text
     );
@@ -47,7 +48,7 @@ fn a_new_password_ends_the_session() {
     browser.fill("/ui/profile", "/ui/profile/password", &wrong).expect(401);
     let short = [old, ("new_password", "short"), ("new_password_again", "short")];
     let page = browser.fill("/ui/profile", "/ui/profile/password", &short).expect(422);
-    assert!(page.text.contains("<code>new_password</code>"), "{}", page.text);
+    assert!(page.text.contains("<strong>New password</strong>: Write at least 8 characters"), "{}", page.text);
     let right = [old, new, ("new_password_again", new.1)];
     let done = browser.fill("/ui/profile", "/ui/profile/password", &right).expect(303);
     assert_eq!(done.header("location"), Some("/ui/sign-in"));

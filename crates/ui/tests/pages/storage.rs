@@ -230,7 +230,7 @@ fn what_is_wrong_is_told_beside_the_field_and_what_was_typed_stays() {
     let (charge, discharge) = (format!("{}/charge", stored.page()), format!("{}/discharge", stored.page()));
     for (path, fields, status, said, kept) in [
         (&charge, vec![("charging_start_datetime", "soon")], 422, "aria-invalid=\"true\"", "value=\"soon\""),
-        (&charge, [CHARGE.as_slice(), &[FIRST]].concat(), 422, "Field required", "value=\"1\""),
+        (&charge, [CHARGE.as_slice(), &[FIRST]].concat(), 422, "Fill this in", "value=\"1\""),
         (&charge, [&CHARGE[..2], &[("charging_energy", "101")]].concat(), 400, "101 Wh", "value=\"101\""),
         (
             &discharge,

@@ -39,7 +39,7 @@ fn what_cannot_be_added_is_told_beside_the_field() {
         ("", 422, "Say which account"),
         ("99", 404, "Account ID to add not found: 99"),
         ("1", 400, "Cannot add an account to its own whitelist."),
-        ("0", 422, "Input should be greater than"),
+        ("0", 422, "Must be more than 0"),
     ] {
         let page = browser.fill(&path, &path, &[("sender", sender)]).expect(status);
         assert!(page.text.contains("aria-invalid=\"true\"") && page.text.contains(told), "{sender}: {}", page.text);

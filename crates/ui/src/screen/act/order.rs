@@ -5,6 +5,7 @@
 
 use super::Deed;
 use crate::form::Fields;
+use crate::words::Fault;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -34,7 +35,7 @@ pub(super) fn bundles(fields: &Fields) -> Vec<i64> {
 ///
 /// # Errors
 /// The fields where what was chosen and what was typed do not agree.
-pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -> Result<Value, Vec<(String, String)>> {
+pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -> Result<Value, Vec<Fault>> {
     let mut body = Map::new();
     body.insert("source_id".to_owned(), account.into());
     body.insert("granular_certificate_bundle_ids".to_owned(), bundles.into());
@@ -53,13 +54,13 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
     }
     // The API would take the account itself; what cannot be undone is for whom it says.
     if deed == Deed::Cancel && fields.get("beneficiary").is_none() {
-        return Err(vec![("beneficiary".to_owned(), "Field required".to_owned())]);
+        return Err(vec![Fault::of("beneficiary", "Fill this in")]);
     }
     let (quantity, percent) = (fields.get("certificate_quantity"), fields.get("percentage"));
-    let fault = |name: &str, what: &str| Err(vec![(name.to_owned(), what.to_owned())]);
+    let fault = |name: &str, what: &str| Err(vec![Fault::of(name, what)]);
     match (fields.get("portion").unwrap_or("whole"), quantity, percent) {
-        ("quantity", None, _) => return fault("certificate_quantity", "Field required"),
-        ("percentage", _, None) => return fault("percentage", "Field required"),
+        ("quantity", None, _) => return fault("certificate_quantity", "Fill this in"),
+        ("percentage", _, None) => return fault("percentage", "Fill this in"),
         ("quantity", Some(quantity), _) => {
             let unit = fields.get("unit").unwrap_or("Wh");
             let Some(quantity) = watt_hours_of(quantity, unit) else {
@@ -204,7 +205,7 @@ mod tests {
         }
     }
 
-    fn ordered(deed: Deed, form: &str) -> Result<Value, Vec<(String, String)>> {
+    fn ordered(deed: Deed, form: &str) -> Result<Value, Vec<Fault>> {
         body(deed, 1, &[2, 3], &Fields::of(form.as_bytes()))
     }
 
@@ -239,7 +240,7 @@ mod tests {
             ("portion=all", "portion"),
         ] {
             let faults = ordered(Deed::Claim, form).unwrap_err();
-            assert_eq!(faults[0].0, field, "{form}");
+            assert_eq!(faults[0].name, field, "{form}");
         }
     }
 

@@ -7,13 +7,14 @@ use crate::form::{Form, ONCE};
 use crate::format;
 use crate::frame::{Frame, show, show_refused};
 use crate::visitor::Visitor;
+use crate::words::Refused;
 use app::{Histogram, JobState, Measured};
 use askama::Template;
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
-use web::{LogLevel, Refused};
+use web::LogLevel;
 
 #[derive(Template)]
 #[template(path = "admin.html")]

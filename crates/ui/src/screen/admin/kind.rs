@@ -13,6 +13,7 @@ use crate::frame::{Frame, show, show_refused};
 use crate::limits::{ADMIN_ROWS_PER_PAGE, CALLED_IN_A_CELL_MAX};
 use crate::screen::names::Called;
 use crate::visitor::{Visitor, changed};
+use crate::words::Refused;
 use app::{Caller, Error, Paging, Registry};
 use askama::Template;
 use axum::Router;
@@ -22,7 +23,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::{EventNumber, Role, Roles};
 use serde_json::{Map, Value, json};
-use web::Refused;
 
 /// What a kind is called, and where it is.
 #[derive(Clone, Copy)]

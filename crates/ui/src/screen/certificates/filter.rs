@@ -5,10 +5,10 @@
 use super::sort::Sort;
 use crate::form::{Fields, instant};
 use crate::limits::{BUNDLES_PER_PAGE, SORTED_MAX};
+use crate::words::{Fault, Refused};
 use app::{BundleListing, Order, Period, Place};
 use domain::{AccountId, BundleId, BundleStatus, DeviceId, EnergySource};
 use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
-use web::Refused;
 
 /// The parameters that filter and order.
 const NAMES: [&str; 8] = ["device", "source", "status", "from", "to", "issuance_id", "order", "sort"];
@@ -32,13 +32,13 @@ pub(super) struct Filter {
     pages_before: usize,
     with_whole_sum: bool,
     /// The parameters that cannot be read, and what is wrong with them.
-    pub faults: Vec<(String, String)>,
+    pub faults: Vec<Fault>,
 }
 
 impl Filter {
     pub(super) fn of(account: i64, fields: Fields) -> Self {
         let mut faults = Vec::new();
-        let mut fault = |name: &str, what: &str| faults.push((name.to_owned(), what.to_owned()));
+        let mut fault = |name: &str, what: &str| faults.push(Fault::of(name, what));
         let text = |name: &str| fields.get(name);
         let device = text("device").and_then(|_| fields.number("device")).filter(|id| *id > 0).map(DeviceId);
         if device.is_none() && text("device").is_some() {
@@ -61,7 +61,7 @@ impl Filter {
             fault("to", "Not a date");
         }
         if start.zip(end).is_some_and(|(start, end)| end <= start) {
-            fault("to", "The period must end after it begins");
+            fault("to", "Must not be before From");
         }
         let order = if text("order") == Some(OLDEST) { Order::OldestFirst } else { Order::NewestFirst };
         let sort = text("sort").and_then(Sort::parse);
@@ -139,8 +139,7 @@ impl Filter {
 
     /// What is wrong with the parameters.
     pub(super) fn refused(&self) -> Refused {
-        let title = "The filter cannot be read".to_owned();
-        Refused { status: 422, title, faults: self.faults.clone(), ..Refused::default() }
+        Refused::of_fields("The filter cannot be read", self.faults.clone())
     }
 
     /// The next page in the order of production.
@@ -226,7 +225,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told() {
         let found = filter("device=x&source=steam&status=lost&from=now&to=2026-02-30");
-        let names: Vec<&str> = found.faults.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = found.faults.iter().map(|fault| fault.name.as_str()).collect();
         assert_eq!(names, ["device", "source", "status", "from", "to"]);
     }
 

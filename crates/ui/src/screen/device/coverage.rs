@@ -8,6 +8,7 @@ use crate::form::Parameters;
 use crate::format;
 use crate::frame::{Frame, show};
 use crate::visitor::Visitor;
+use crate::words;
 use app::{Coverage, CoveredHour};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -267,6 +268,6 @@ fn reason(refusal: ReadingRefusal) -> String {
         ReadingRefusal::HourIncomplete { .. } => "not all of the hour is read yet".to_owned(),
         ReadingRefusal::HourEstimated { .. } => "another reading of the hour is estimated".to_owned(),
         ReadingRefusal::HourCrossed { .. } => "the interval goes on in the next hour".to_owned(),
-        other => other.to_string(),
+        other => words::numbers(&other.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! The form of a device: to register one, and to change one. The fields are the members of the API, in its words.
+//! The form of a device: to register one, and to change one. The fields are the members of the API.
 
 use super::one::find;
 use super::{account_of, frame, kind, list_of};
@@ -8,13 +8,13 @@ use crate::form::{Field, Fields, Form, ONCE, fault_of};
 use crate::format;
 use crate::frame::{Frame, show, show_refused};
 use crate::visitor::{Known, Visitor, changed};
+use crate::words::Refused;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use domain::{AccountId, Capability, Device, DeviceKind, EnergySource};
 use serde_json::{Map, Value};
-use web::Refused;
 
 #[derive(Template)]
 #[template(path = "device_form.html")]

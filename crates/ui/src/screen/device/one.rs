@@ -9,13 +9,13 @@ use crate::frame::{Frame, show, show_refused};
 use crate::screen::readings::{self, Sending};
 use crate::upload::Upload;
 use crate::visitor::{Known, Visitor, changed};
+use crate::words::Refused;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::response::Response;
 use domain::{Capability, Device, DeviceId, DeviceKind, GrossNet, Role};
 use serde_json::Value;
-use web::Refused;
 
 #[derive(Template)]
 #[template(path = "device.html")]

@@ -9,6 +9,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::READINGS_PER_PAGE;
 use crate::visitor::Visitor;
+use crate::words;
 use app::{MeasurementQuery, MeasurementView, Paging};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -128,7 +129,7 @@ impl Row {
             source: source(view.source),
             status: standing.status.name(),
             tone: tone(standing.status),
-            reason: standing.refusal.map(|refusal| refusal.to_string()),
+            reason: standing.refusal.map(|refusal| words::numbers(&refusal.to_string())),
             issued: wh(standing.issued),
             issuable: wh(standing.issuable),
             held: wh(standing.held),

@@ -10,6 +10,7 @@ use crate::form::{Fields, Form, ONCE, fault_of};
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show, show_refused};
 use crate::visitor::{Visitor, changed};
+use crate::words::{self, Refused};
 use app::{IssuedBundle, MeasurementView, ReadingHistory};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -19,7 +20,6 @@ use domain::{
     BundleStatus, Capability, DeviceKind, Measurement, MeasurementId, Quality, ReadingStatus, Role, WattHours,
 };
 use serde_json::Value;
-use web::Refused;
 
 #[derive(Template)]
 #[template(path = "measurement.html")]
@@ -193,7 +193,7 @@ fn story(history: &ReadingHistory) -> String {
     let wh = |energy: WattHours| format!("{} Wh", format::thousands(energy.0));
     let said = match standing.status {
         ReadingStatus::Pending => match standing.refusal {
-            Some(refusal) => format!("Nothing is issued for it yet: {refusal}."),
+            Some(refusal) => format!("Nothing is issued for it yet: {}.", words::numbers(&refusal.to_string())),
             None => format!("{} may be issued for it.", wh(standing.issuable)),
         },
         ReadingStatus::Issued => "All that it says is certified.".to_owned(),
@@ -207,7 +207,7 @@ fn story(history: &ReadingHistory) -> String {
             "It is kept; no certificates are issued for readings of this device as such.".to_owned()
         }
         ReadingStatus::Refused => {
-            let why = standing.refusal.map_or_else(String::new, |refusal| refusal.to_string());
+            let why = standing.refusal.map_or_else(String::new, |refusal| words::numbers(&refusal.to_string()));
             format!("Nothing more is issued for it: {why}.")
         }
         ReadingStatus::Superseded => {

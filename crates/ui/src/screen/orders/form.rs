@@ -1,4 +1,4 @@
-//! The form that places a standing order. The fields are the members of the API, in its words; only a share is a percentage.
+//! The form that places a standing order. The fields are the members of the API; only a share is a percentage.
 
 use super::list_of;
 use crate::Ui;
@@ -9,14 +9,14 @@ use crate::frame::{Frame, show, show_refused};
 use crate::limits::CHOICES_MAX;
 use crate::screen::act::order::share_of;
 use crate::visitor::{Known, Visitor, changed};
+use crate::words::{Fault, Refused};
 use app::Paging;
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use domain::{AccountId, Capability, EnergySource};
 use serde_json::Value;
-use web::Refused;
 
 #[derive(Template)]
 #[template(path = "order_form.html")]
@@ -122,10 +122,7 @@ pub(super) async fn place(
 ) -> Result<Response, Failure> {
     let kind = Kind::parse(&kind)?;
     let refused = match body(kind, id, &fields) {
-        Err(fault) => {
-            let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY.as_u16(), "Not yet complete".to_owned());
-            Refused { status, title, faults: vec![fault], ..Refused::default() }
-        }
+        Err(fault) => Refused::of_fields("What was entered cannot be used", vec![fault]),
         Ok(body) => {
             let address = format!("/certificate/recurring_{}", kind.name());
             match ui.api.ask(&visitor.caller, Method::POST, &address, &body, fields.get(ONCE)).await {
@@ -169,14 +166,14 @@ async fn read(
     Err(Failure::forbidden("the role Trading User or Production User and membership of the account"))
 }
 
-fn body(kind: Kind, account: i64, fields: &Fields) -> Result<Value, (String, String)> {
+fn body(kind: Kind, account: i64, fields: &Fields) -> Result<Value, Fault> {
     let names: Vec<&str> =
         kind.own().iter().chain(&MEMBERS).map(|member| member.0).filter(|name| *name != PERCENTAGE).collect();
     let mut body = fields.json(&names);
     body.insert("source_id".to_owned(), account.into());
     if let Some(percent) = fields.get(PERCENTAGE) {
         let what = "Enter a decimal number, such as 50 or 12.5";
-        let share = share_of(percent).ok_or_else(|| (PERCENTAGE.to_owned(), what.to_owned()))?;
+        let share = share_of(percent).ok_or_else(|| Fault::of(PERCENTAGE, what))?;
         body.insert(SHARE.to_owned(), share.into());
     }
     Ok(Value::Object(body))

@@ -1,4 +1,4 @@
-//! The forms that record a charge and a discharge. The fields are the members of the API, in its words; what is drawn by the
+//! The forms that record a charge and a discharge. The fields are the members of the API; what is drawn by the
 //! operator's discretion is a list.
 
 use super::{device_storage, find, frame_of, is_final};
@@ -9,6 +9,7 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show, show_refused};
 use crate::limits::BACKING_SHOWN_MAX;
 use crate::visitor::{Known, Visitor, changed};
+use crate::words::{Fault, Refused};
 use app::BundleView;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -16,7 +17,6 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use domain::{AllocationMethod, Capability, Device, Interval};
 use serde_json::{Map, Value};
-use web::Refused;
 
 #[derive(Template)]
 #[template(path = "storage_form.html")]
@@ -173,10 +173,7 @@ async fn record(ui: &Ui, id: i64, kind: Kind, form: Form) -> Result<Response, Fa
     }
     let is_preview = step != "do";
     let refused = match body(kind, id, &fields) {
-        Err(fault) => {
-            let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY.as_u16(), "Not yet complete".to_owned());
-            Refused { status, title, faults: vec![fault], ..Refused::default() }
-        }
+        Err(fault) => Refused::of_fields("What was entered cannot be used", vec![fault]),
         Ok(body) => {
             let (dry_run, once) = if is_preview { ("?dry_run=true", None) } else { ("", fields.get(ONCE)) };
             let address = format!("/storage/{}{dry_run}", kind.operation());
@@ -204,13 +201,13 @@ async fn record(ui: &Ui, id: i64, kind: Kind, form: Form) -> Result<Response, Fa
 }
 
 /// What the form says, as the API reads it, or the field that says nothing it could read and why.
-fn body(kind: Kind, device: i64, fields: &Fields) -> Result<Value, (String, String)> {
+fn body(kind: Kind, device: i64, fields: &Fields) -> Result<Value, Fault> {
     let mut body = Map::new();
     for (name, ..) in kind.members() {
         let Some(text) = fields.get(name) else { continue };
         let value = match *name {
             PICKS => picks(text).ok_or_else(|| {
-                (PICKS.to_owned(), "Enter numbers of charge records and Wh, such as 4: 800000, 5: 200000".to_owned())
+                Fault::of(PICKS, "Enter numbers of charge records and Wh, such as 4: 800000, 5: 200000")
             })?,
             // Written as it is shown, with a comma between thousands.
             name if is_number(name) => text.replace(',', "").into(),

@@ -8,12 +8,12 @@ use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
 use crate::limits::RESULTS_PER_PAGE;
 use crate::visitor::{Known, Visitor};
+use crate::words::Refused;
 use app::{BundleView, ChargeView, DischargeView, DrawView};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::{Capability, ScrId, SdrId, WattHours};
-use web::Refused;
 
 /// What both kinds of record say of their place.
 struct Place {
