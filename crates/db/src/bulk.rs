@@ -131,14 +131,14 @@ impl Connection {
                 };
                 let ty = types[column];
                 let written =
-                    if cast { write!(list, "{open}CAST(${number} AS {ty})") } else { write!(list, "{open}${number}") };
+                    if cast { write!(list, "{open}CAST(${number} AS {ty})") } else { write!(list, "{open}?{number}") };
                 written.expect("a String takes all");
             }
             let limit = size * N + 1 + extra;
             let list = match (limited, cast) {
                 (false, _) => format!("(VALUES {list}))"),
                 (true, true) => format!("(SELECT * FROM (VALUES {list})) AS listed LIMIT CAST(${limit} AS BIGINT))"),
-                (true, false) => format!("(SELECT * FROM (VALUES {list})) AS listed LIMIT ${limit})"),
+                (true, false) => format!("(SELECT * FROM (VALUES {list})) AS listed LIMIT ?{limit})"),
             };
             sql.replacen("ROWS", &list, 1)
         })
@@ -168,7 +168,7 @@ fn insert_sqlite<'r, R, const N: usize>(
     rows: &'r [R],
     values: impl Fn(&'r R) -> [Value<'r>; N],
 ) -> Result<()> {
-    let places: Vec<String> = (1..=N).map(|place| format!("${place}")).collect();
+    let places: Vec<String> = (1..=N).map(|place| format!("?{place}")).collect();
     let (name, columns, places) = (table.name, table.columns.join(", "), places.join(", "));
     let mut statement = connection.prepare_cached(&format!("INSERT INTO {name} ({columns}) VALUES ({places})"))?;
     for row in rows {

@@ -47,30 +47,31 @@ pub(crate) fn open(path: &Path, mode: OpenMode) -> Result<Connection> {
     Ok(connection)
 }
 
-/// The statement as SQLite knows it: one table function serves all types there, PostgreSQL has one for each.
+/// The statement as SQLite knows it: one table function serves all types there, PostgreSQL has one for each. `$2` is a name
+/// to SQLite, numbered as it appears, so that `SET a = $2 WHERE id = $1` bound by position would silently write the wrong
+/// value to the wrong row, and looked for in a list as long as the statement has parameters; `?2` is the second parameter
+/// wherever it stands.
 pub(crate) fn dialect(sql: &str) -> Cow<'_, str> {
-    if sql.contains("rarray_text(") { sql.replace("rarray_text(", "rarray(").into() } else { sql.into() }
+    let sql: Cow<'_, str> =
+        if sql.contains("rarray_text(") { sql.replace("rarray_text(", "rarray(").into() } else { sql.into() };
+    let mut parts = sql.split('$');
+    let mut text = String::from(parts.next().unwrap_or_default());
+    for part in parts {
+        text.push(if part.starts_with(|first: char| first.is_ascii_digit()) { '?' } else { '$' });
+        text.push_str(part);
+    }
+    if text == sql { sql } else { text.into() }
 }
 
-/// Binds each parameter by its *name*: SQLite numbers `$2` and `$1` as they appear, so that by position
-/// `SET a = $2 WHERE id = $1` would silently write the wrong value to the wrong row.
+/// Binds `$1` and so on, in this order; a statement names as many as there are values.
 pub(crate) fn bind(statement: &mut CachedStatement<'_>, values: &[Value<'_>]) -> Result<()> {
     let count = statement.parameter_count();
-    let mismatch = Error::Parameters { expected: count, given: values.len() };
     if count != values.len() {
-        return Err(mismatch);
+        return Err(Error::Parameters { expected: count, given: values.len() });
     }
-    for index in 1..=count {
-        let place = statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-        let Some(value) = place.and_then(|place| values.get(place.checked_sub(1)?)) else {
-            return Err(mismatch);
-        };
-        bind_at(statement, index, value)?;
-    }
-    Ok(())
+    values.iter().zip(1..).try_for_each(|(value, place)| bind_at(statement, place, value))
 }
 
-/// Binds one parameter by position: right only if the statement names them in ascending order.
 pub(crate) fn bind_at(statement: &mut CachedStatement<'_>, index: usize, value: &Value<'_>) -> Result<()> {
     statement.raw_bind_parameter(index, value).map_err(|error| match error {
         rusqlite::Error::ToSqlConversionFailure(reason) => {
