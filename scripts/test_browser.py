@@ -395,6 +395,60 @@ def test_without_scripts(browser):
     visitor.finish()
 
 
+def test_administration(browser):
+    """An administrator makes a user by choosing from names, is told so, and changes them by one form; who only submits
+    readings then sees devices and what became of their readings, and nothing else of accounts."""
+    admin = Visitor(browser, "admin")
+    page = admin.page
+    page.goto("/ui/admin")
+    expect(page.locator("main")).to_contain_text("All is well.")
+    page.get_by_role("link", name="Users", exact=True).click()
+    page.get_by_role("link", name="Create a user").click()
+    page.get_by_label("Name", exact=True).fill("Mia Meter")
+    page.get_by_label("Signs in as").fill("admin@demo.granary.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("alert")).to_contain_text("Roles: Choose at least one")
+    admin.examine()
+    page.get_by_role("checkbox", name="Auditor").check()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("alert")).to_contain_text("Signs in as is already used")
+    page.get_by_label("Signs in as").fill("meter@demo.granary.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mia Meter")
+    expect(page.get_by_role("status")).to_contain_text("Created.")
+    admin.examine()
+    page.get_by_role("checkbox", name="Auditor").uncheck()
+    page.get_by_role("checkbox", name="Measurement Body").check()
+    page.get_by_label("Organisation").fill("Meters Ltd")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.get_by_role("checkbox", name="Measurement Body")).to_be_checked()
+    expect(page.get_by_label("Organisation")).to_have_value("Meters Ltd")
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+    admin.finish()
+
+    meter = Visitor(browser, "meter")
+    page = meter.page
+    expect(page.get_by_role("heading", level=1)).to_have_text("Devices")
+    meter.examine()
+    page.get_by_role("link", name=re.compile("^Gannet Shoal")).click()
+    expect(page.get_by_label("File of readings")).to_be_visible()
+    expect(page.locator("#calendar table")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("^Certificates"))).to_have_count(0)
+    meter.examine()
+    page.get_by_role("link", name="Readings", exact=True).last.click()
+    page.locator("main tbody th a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Reading")
+    meter.examine()
+    for closed in ("/ui/account/1", "/ui/account/1/certificates", "/ui/account/1/whitelist", "/ui/certificate/1"):
+        assert page.goto(closed).status == 404, closed
+    meter.finish()
+
+
 def test_standing_order(browser):
     """An order is placed, looked at, paused, resumed and ended; its pages are examined with what stands on them."""
     visitor = Visitor(browser, "producer")

@@ -4,6 +4,7 @@
 //! asked for alone is told as a part.
 
 use crate::Ui;
+use crate::done::take_away;
 use crate::frame::{Frame, show};
 use crate::visitor::{Visitor, theme_of};
 use crate::words::Refused;
@@ -149,7 +150,10 @@ struct Part {
 pub(crate) async fn framed(State(ui): State<Ui>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let is_part = is_part(&parts.headers);
-    let response = next.run(Request::from_parts(parts.clone(), body)).await;
+    let mut response = next.run(Request::from_parts(parts.clone(), body)).await;
+    if !is_part {
+        take_away(&parts.headers, &mut response);
+    }
     if is_part && response.status() == StatusCode::SEE_OTHER {
         return led(&response);
     }
@@ -168,6 +172,9 @@ pub(crate) async fn framed(State(ui): State<Ui>, request: Request, next: Next) -
     match made {
         Ok(mut page) => {
             *page.status_mut() = status;
+            if !is_part {
+                take_away(&parts.headers, &mut page);
+            }
             page
         }
         Err(_) => status.into_response(),

@@ -1,5 +1,6 @@
 //! What is around every page: where one is, where one may go, who one is. What a role may not do is not shown.
 
+use crate::done::Done;
 use crate::failure::Failure;
 use crate::visitor::{Known, Theme, Visitor};
 use crate::words::Refused;
@@ -43,6 +44,8 @@ pub(crate) struct Frame {
     pub account: Option<Known>,
     /// Whether there are others to go to.
     pub has_other_accounts: bool,
+    /// What was just done.
+    pub done: Option<&'static str>,
 }
 
 impl Frame {
@@ -50,7 +53,7 @@ impl Frame {
     pub(crate) fn outside(title: &str, theme: Theme) -> Self {
         let (user, proof) = (String::new(), String::new());
         let (title, groups, account) = (title.to_owned(), Vec::new(), None);
-        Self { title, user, theme, proof, groups, account, has_other_accounts: false }
+        Self { title, user, theme, proof, groups, account, has_other_accounts: false, done: None }
     }
 
     /// A page that is about no account; `current` is the address of its link.
@@ -79,6 +82,7 @@ impl Frame {
             groups,
             account,
             has_other_accounts: reads_all || visitor.accounts.len() > 1,
+            done: visitor.done.map(Done::sentence),
         }
     }
 

@@ -9,6 +9,7 @@
 mod api;
 mod asset;
 mod check;
+mod done;
 mod failure;
 mod form;
 mod format;
@@ -24,6 +25,7 @@ use app::Registry;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use failure::Failure;
+use jiff::Timestamp;
 use web::Inside;
 
 pub use check::{Check, CheckStep};
@@ -35,6 +37,8 @@ pub(crate) struct Ui {
     api: Api,
     checks: check::Checks,
     watch: check::Watch,
+    /// When the program began to show pages.
+    began: Timestamp,
 }
 
 impl Ui {
@@ -56,7 +60,8 @@ impl Ui {
 /// All screens, under `/ui`.
 pub fn screens(registry: Registry, api: Inside, check: Check) -> Router {
     let api = Api { inside: api, registry: registry.clone() };
-    let ui = Ui { registry, api, checks: check::Checks::of(check), watch: check::Watch::default() };
+    let began = registry.now();
+    let ui = Ui { registry, api, began, checks: check::Checks::of(check), watch: check::Watch::default() };
     let pages = screen::routes()
         .fallback(async || Failure::NoSuchPage)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)

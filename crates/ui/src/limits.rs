@@ -79,6 +79,14 @@ pub(crate) const COURSE_DAYS_TOLD_MAX: usize = 40;
 /// Rows of the administration on one page, and what one of its cells names.
 pub(crate) const ADMIN_ROWS_PER_PAGE: usize = 100;
 pub(crate) const CALLED_IN_A_CELL_MAX: usize = 3;
+/// Events that a standby may be behind, and changes that may wait, before the health of the registry says so.
+pub(crate) const REPLICA_LAG_MAX: i64 = 10_000;
+pub(crate) const QUEUED_MAX: usize = 1_000;
+/// Accounts, users and organisations that a form offers as a list; of more, those that a search finds are suggested: so many,
+/// among so many.
+pub(crate) const PICKS_MAX: usize = 300;
+pub(crate) const PICKS_FOUND_MAX: usize = 20;
+pub(crate) const PICKS_LOOKED_AT_MAX: usize = 20_000;
 /// Events on one page of the log, and what one page shows of a list in one of them.
 pub(crate) const EVENTS_PER_PAGE: usize = 50;
 pub(crate) const EVENT_LIST_MAX: usize = 5;

@@ -3,6 +3,7 @@
 //! The cookie holds the session's token and counts here only. Beside it the browser carries the event number that the
 //! visitor's last change reached, so that no page is older than what its visitor did, and the theme.
 
+use crate::done::Done;
 use crate::limits::COOKIE_CHARS_MAX;
 use crate::{Failure, Ui};
 use app::{AccountView, Caller, UserView};
@@ -67,6 +68,8 @@ pub(crate) struct Visitor {
     pub theme: Theme,
     /// What their last change reached.
     pub fresh: Option<EventNumber>,
+    /// What it was, if no page has said it yet.
+    pub done: Option<Done>,
     token: String,
 }
 
@@ -80,6 +83,7 @@ impl FromRequestParts<Ui> for Visitor {
         };
         let fresh = cookie(&parts.headers, EVENT).and_then(|number| number.parse().ok()).map(EventNumber);
         let theme = theme_of(&parts.headers);
+        let done = Done::of(&parts.headers);
         let found = ui
             .blocking(move |registry| {
                 let caller = registry.authenticate(&token)?;
@@ -93,7 +97,7 @@ impl FromRequestParts<Ui> for Visitor {
                     UserView::Name { name, .. } => name,
                 };
                 let accounts = registry.own_accounts(&caller, fresh)?.into_iter().map(Known::of).collect();
-                Ok(Self { caller, name, accounts, theme, fresh, token })
+                Ok(Self { caller, name, accounts, theme, fresh, done, token })
             })
             .await;
         found.map_err(|failure| if failure.is_unknown_visitor() { Failure::SignIn { next } } else { failure })
@@ -187,13 +191,13 @@ pub(crate) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     origin.split_once("://").is_none_or(|(_, from)| from != host)
 }
 
-fn set_cookie(response: &mut Response, cookie: &str) {
+pub(crate) fn set_cookie(response: &mut Response, cookie: &str) {
     if let Ok(value) = HeaderValue::from_str(cookie) {
         response.headers_mut().append(SET_COOKIE, value);
     }
 }
 
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.find(|(of, _)| *of == name)?;

@@ -108,6 +108,16 @@
     event.detail.target.prepend(told);
   });
 
-  document.addEventListener("DOMContentLoaded", () => prepare(document));
+  // What was just done is said when the page is there: readers of screens pass over what stood there before.
+  function tell(told) {
+    const text = told.textContent;
+    told.textContent = "\u00a0";
+    window.setTimeout(() => { told.textContent = text; }, 200);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    prepare(document);
+    document.querySelectorAll("[data-told]").forEach(tell);
+  });
   document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
 })();

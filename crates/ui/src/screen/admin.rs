@@ -7,7 +7,9 @@ mod health;
 mod kind;
 mod metadata;
 mod organisation;
+mod pick;
 mod user;
+mod verdict;
 
 use crate::Ui;
 use crate::failure::Failure;
@@ -23,7 +25,7 @@ pub(super) fn routes() -> Router<Ui> {
     Router::new()
         .route("/admin", get(health::health))
         .route("/admin/log-level", post(health::change_log_level))
-        .route("/admin/user/{id}/roles", post(user::change_roles))
+        .route("/admin/pick/{what}", get(pick::found))
         .merge(kind::kept::<user::Users>())
         .merge(kind::kept::<account::Accounts>())
         .merge(kind::kept::<organisation::Organisations>())

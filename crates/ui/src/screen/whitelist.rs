@@ -1,11 +1,12 @@
 //! Who may send to an account, and where it may send to.
 
 use crate::Ui;
+use crate::done::{Done, done};
 use crate::failure::Failure;
 use crate::form::{Fields, Form, Parameters};
 use crate::frame::{Frame, show, show_refused};
 use crate::limits::WHITELIST_PER_PAGE;
-use crate::visitor::{Known, Visitor, changed};
+use crate::visitor::{Known, Visitor};
 use crate::words::{Fault, Refused};
 use app::{Page as Listed, Paging};
 use askama::Template;
@@ -157,5 +158,6 @@ async fn update(
     let address = format!("/account/update_whitelist/{id}");
     let once = fields.get(crate::form::ONCE);
     let answered = ui.api.ask(&visitor.caller, Method::PATCH, &address, change, once).await?;
-    Ok(changed(answered.event, &format!("/ui/account/{id}/whitelist")))
+    let what = if change.get("add_to_whitelist").is_some() { Done::MaySend } else { Done::MaySendNoMore };
+    Ok(done(answered.event, &format!("/ui/account/{id}/whitelist"), what))
 }

@@ -45,7 +45,8 @@ fn a_user_is_made_changed_trusted_and_deleted() {
     ];
     for _ in 0..2 {
         // Sent twice: one user.
-        admin.fill(new, new, &form).expect(303);
+        let made = admin.fill(new, new, &form).expect(303);
+        assert!(admin.get(made.header("location").expect("a page")).expect(200).text.contains("data-told>Created."));
     }
     let page = admin.get("/ui/admin/users").expect(200);
     assert_eq!(page.text.matches("ada@example.org").count(), 1);
@@ -57,19 +58,30 @@ fn a_user_is_made_changed_trusted_and_deleted() {
     let mut ada = Browser::new(&app);
     ada.sign_in("ada@example.org").expect(303);
     ada.get(&format!("/ui/account/{}", account.0)).expect(200);
-    // Changed: what is not sent is taken away, and what is the same is not asked for.
-    let changed = [("name", "Ada Lovelace"), ("primary_contact", "ada@example.org"), ("account_ids", "")];
+    // Changed by one form: what is not sent is taken away, and what is the same is not asked for.
+    let changed = [("name", "Ada Lovelace"), ("primary_contact", "ada@example.org"), ("roles", "Trading User")];
     admin.fill(&one, &one, &changed).expect(303);
     let page = admin.get(&one).expect(200);
     assert!(page.text.contains("<h1>Ada Lovelace</h1>") && !page.text.contains("Engines"), "{}", page.text);
+    assert!(page.text.contains("role=\"status\" data-told>Saved.</p>"), "{}", page.text);
+    assert!(!admin.get(&one).expect(200).text.contains("data-told"), "it is said once");
     ada.get(&format!("/ui/account/{}", account.0)).expect(404);
-    let roles = format!("{one}/roles");
-    admin.fill(&one, &roles, &[("roles", "Auditor"), ("roles", "Measurement Body")]).expect(303);
+    let roles = [&changed[..2], &[("roles", "Auditor"), ("roles", "Measurement Body"), ("account_ids", "1")]].concat();
+    admin.fill(&one, &one, &roles).expect(303);
     let page = admin.get(&one).expect(200);
     for (role, is_chosen) in [("Auditor", true), ("Measurement Body", true), ("Trading User", false)] {
         assert_eq!(page.text.contains(&format!("value=\"{role}\" checked")), is_chosen, "{role}");
     }
-    assert!(admin.fill(&one, &roles, &[]).expect(422).text.contains("id=\"roles-fault\">"));
+    assert!(page.text.contains("name=\"account_ids\" value=\"1\" checked> Own "), "by its name: {}", page.text);
+    admin.fill(&one, &one, &roles).expect(303);
+    assert!(admin.get(&one).expect(200).text.contains("Nothing was different"));
+    // What was saved before the roles were refused is said, and nothing that was typed is lost.
+    let none = [("name", "Countess"), ("primary_contact", "ada@example.org")];
+    let page = admin.fill(&one, &one, &none).expect(422);
+    assert!(page.text.contains("id=\"roles-fault\">Choose at least one"), "{}", page.text);
+    assert!(page.text.contains("What else was changed on the form is saved"), "{}", page.text);
+    let page = admin.get(&one).expect(200).text;
+    assert!(page.contains("<h1>Countess</h1>") && page.contains("value=\"Auditor\" checked"), "{page}");
     admin.fill(&one, &format!("{one}/delete"), &[]).expect(303);
     assert!(!admin.get("/ui/admin/users").expect(200).text.contains("ada@example.org"));
     assert!(admin.get(&one).expect(200).text.contains("This user is deleted"));
@@ -110,13 +122,18 @@ fn an_account_is_made_renamed_given_users_and_deleted() {
     let one = format!("/ui/admin/account/{id}");
     let changed = [("account_name", "South"), ("user_ids", &user.0.to_string())];
     admin.fill(&one, &one, &changed).expect(303);
-    let told = format!("<a href=\"/ui/admin/user/{0}\">Trader</a> <span class=\"faint\">{0}</span>", user.0);
-    for page in ["/ui/admin/accounts", &one] {
-        assert!(admin.get(page).expect(200).text.contains(&told), "{page}");
-    }
-    let told = format!("<a href=\"{one}\">South</a> <span class=\"faint\">{id}</span>");
-    for page in ["/ui/admin/users", &format!("/ui/admin/user/{}", user.0)] {
-        assert!(admin.get(page).expect(200).text.contains(&told), "{page}");
+    for (list, listed, page, chosen) in [
+        (
+            "/ui/admin/accounts",
+            format!("<a href=\"/ui/admin/user/{0}\">Trader</a>", user.0),
+            one.clone(),
+            "Trader (Trader@example.org)",
+        ),
+        ("/ui/admin/users", format!("<a href=\"{one}\">South</a>"), format!("/ui/admin/user/{}", user.0), "South"),
+    ] {
+        assert!(admin.get(list).expect(200).text.contains(&listed), "{list}");
+        let page = admin.get(&page).expect(200).text;
+        assert!(page.contains(&format!(" checked> {chosen} <span class=\"faint\">")), "{chosen}: {page}");
     }
     assert!(admin.fill(&one, &one, &[("account_name", "")]).expect(422).text.contains("aria-invalid=\"true\""));
     admin.fill(&one, &one, &[("account_name", "South"), ("user_ids", "")]).expect(303);
@@ -129,6 +146,37 @@ fn an_account_is_made_renamed_given_users_and_deleted() {
     let empty = format!("/ui/admin/account/{id}");
     admin.fill(&empty, &format!("{empty}/delete"), &[]).expect(303);
     assert!(admin.get(&empty).expect(200).text.contains("This account is deleted"));
+}
+
+#[test]
+fn what_is_too_much_for_a_list_is_searched_by_a_part_of_its_name() {
+    let app = app();
+    for number in 1..=301 {
+        app.testkit.account(&format!("Account {number:03}, <north>"));
+    }
+    let mut admin = administrator(&app);
+    let user = app.testkit.user("Trader", &[Role::TradingUser], &[AccountId(7)]);
+    let one = format!("/ui/admin/user/{}", user.0);
+    let page = admin.get(&one).expect(200);
+    assert!(page.text.contains("value=\"7\" checked> Account 007, &#60;north&#62;"), "{}", page.text);
+    assert!(page.text.contains("hx-get=\"/ui/admin/pick/accounts\"") && !page.text.contains("Account 008"));
+    let found = admin.part("/ui/admin/pick/accounts?account_ids=account+29").expect(200).text;
+    assert_eq!(found.matches("<option").count(), 10, "{found}");
+    assert!(found.starts_with("<option value=\"290: Account 290, &#60;north&#62;\">"), "{found}");
+    assert!(admin.part("/ui/admin/pick/accounts?account_ids=").expect(200).text.trim().is_empty());
+    admin.part("/ui/admin/pick/planets?x=y").expect(404);
+    // A suggestion is taken as it stands.
+    let form = [
+        ("name", "Trader"),
+        ("primary_contact", "Trader@example.org"),
+        ("roles", "Trading User"),
+        ("account_ids", "7"),
+        ("account_ids", "290: Account 290"),
+    ];
+    admin.fill(&one, &one, &form).expect(303);
+    let page = admin.get(&one).expect(200);
+    assert!(page.text.contains("value=\"290\" checked") && page.text.contains("value=\"7\" checked"), "{}", page.text);
+    Browser::of(&app, &[Role::Auditor], &[]).get("/ui/admin/pick/accounts?x=account").expect(403);
 }
 
 #[test]
@@ -214,7 +262,11 @@ fn health_is_what_was_measured_and_the_log_tells_as_much_as_it_is_told_to() {
     let page = admin.get("/ui/admin").expect(200);
     let events = app.testkit.registry.measured().unwrap().events;
     assert!(page.text.contains(&format!("<dt>Events</dt><dd>{events}</dd>")), "{}", page.text);
-    assert!(page.text.contains("<dt>Replica</dt><dd>none</dd>") && page.text.contains("up to "));
+    assert!(page.text.contains("<dt>Standby for reads</dt><dd>none</dd>") && page.text.contains("up to "));
+    assert!(page.text.contains("<strong>All is well.</strong>"), "{}", page.text);
+    for shown in ["<dt>Version</dt><dd>0.", "<dt>Running since</dt>", "not since the program started"] {
+        assert!(page.text.contains(shown), "{shown}: {}", page.text);
+    }
     assert!(page.text.contains("<option selected>ERROR</option>"), "{}", page.text);
     let done = admin.fill("/ui/admin", "/ui/admin/log-level", &[("level", "WARNING")]).expect(200);
     assert!(done.text.contains("Log level changed to WARNING"), "{}", done.text);
@@ -240,7 +292,6 @@ fn nobody_else_administers() {
         let sent = [
             "/ui/admin/user/new",
             "/ui/admin/user/1",
-            "/ui/admin/user/1/roles",
             "/ui/admin/user/1/delete",
             "/ui/admin/account/new",
             "/ui/admin/account/1",

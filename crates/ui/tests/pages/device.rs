@@ -52,6 +52,7 @@ fn a_producer_registers_a_device_that_a_registrar_approves_and_deletes() {
     assert!(registrar.get("/ui/devices?shown=approved").expect(200).text.contains("No device is like this"));
     registrar.fill(&device, &format!("{device}/approve"), &[]).expect(303);
     let page = registrar.get(&device).expect(200);
+    assert!(page.text.contains("role=\"status\" data-told>The device is approved.</p>"), "{}", page.text);
     assert!(page.text.contains("<span class=\"tag good\">approved") && !page.text.contains("/approve\""));
     registrar.fill(&device, &format!("{device}/delete"), &[]).expect(303);
     let page = producer.get(&device).expect(200);
@@ -70,6 +71,7 @@ fn a_registrar_registers_a_device_in_an_account_of_others_and_knows_it_by_its_nu
     (storage[1].1, storage[2].1) = ("storage", "battery_storage");
     let device = led(&registrar.fill(&new_path(account), &new_path(account), &storage).expect(303));
     let page = registrar.get(&device).expect(200);
+    assert!(page.text.contains("data-told>The device is registered."), "{}", page.text);
     assert!(page.text.contains("A storage device") && page.text.contains(">approved<"), "{}", page.text);
     assert!(!page.text.contains("Secret name"));
     // No way is shown to what is not theirs to see.

@@ -1,6 +1,7 @@
 //! Accounts: listed, made, renamed, given their users, deleted.
 
 use super::kind::{Cell, Changeable, Input, Kind, Member, One, Reader, Row, Words, first_of};
+use super::pick::Pick;
 use crate::form::Fields;
 use crate::format;
 use crate::screen::names::Directory;
@@ -27,8 +28,8 @@ impl Kind for Accounts {
     };
     const MEMBERS: &'static [Member] = &[
         Member::text("account_name", "Name", "Of one account only.", true),
-        Member::of("user_ids", "Users", "The numbers of all users who belong to it, such as: 7, 8", Input::Numbers),
-        Member::of("organisation_id", "Organisation", "Its number.", Input::Number),
+        Member::of("user_ids", "Users", "All who belong to it.", Input::Numbers).picked(Pick::Users),
+        Member::of("organisation_id", "Organisation", "The one behind it.", Input::Number).picked(Pick::Organisations),
     ];
     const IS_CHANGEABLE: bool = true;
 
@@ -42,7 +43,6 @@ impl Kind for Accounts {
 impl Changeable for Accounts {
     fn one(reader: &Reader<'_>, id: i64) -> Result<One, Error> {
         let view = reader.registry.account(reader.caller, AccountId(id), reader.fresh)?;
-        let directory = directory(reader, std::slice::from_ref(&view))?;
         let ids: Vec<String> = view.user_ids.iter().map(ToString::to_string).collect();
         let organisation = view.account.organisation_id;
         let pairs = [
@@ -50,14 +50,11 @@ impl Changeable for Accounts {
             ("user_ids", ids.join(", ")),
             ("organisation_id", organisation.map_or_else(String::new, |id| id.to_string())),
         ];
-        let users = view.user_ids.iter().map(|id| directory.user(Some(id.0))).collect();
-        let organisations = organisation.iter().map(|id| directory.organisation(id.0)).collect();
         Ok(One {
             id,
             name: view.account.name,
             is_deleted: view.account.is_deleted,
             stated: pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Fields>(),
-            called: vec![("user_ids", users), ("organisation_id", organisations)],
             roles: None,
             links: vec![
                 (format!("/ui/account/{id}"), "What it holds"),

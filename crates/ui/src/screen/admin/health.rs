@@ -1,6 +1,6 @@
 //! How the registry is, by what it measured itself, and how much its log tells.
 
-use super::{HOME, needs_administrator};
+use super::{HOME, needs_administrator, verdict};
 use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Form, ONCE};
@@ -20,6 +20,9 @@ use web::LogLevel;
 #[template(path = "admin.html")]
 struct Page {
     frame: Frame,
+    /// What is not well; empty if all is.
+    faults: Vec<String>,
+    program: Vec<(&'static str, String)>,
     figures: Vec<(&'static str, String)>,
     spreads: Vec<SpreadRow>,
     jobs: Vec<(&'static str, String)>,
@@ -61,7 +64,14 @@ pub(super) async fn change_log_level(State(ui): State<Ui>, form: Form) -> Result
 }
 
 async fn page(ui: &Ui, visitor: &Visitor) -> Result<Page, Failure> {
-    let measured = ui.blocking(app::Registry::measured).await?;
+    let watch = ui.watch.clone();
+    let (measured, live) = ui
+        .blocking(move |registry| {
+            let last_event = || Ok(registry.health()?.event_number);
+            Ok((registry.measured()?, watch.look(registry.now(), last_event, || registry.live_check())?))
+        })
+        .await?;
+    let last = ui.checks.standing().last;
     let told = ui.api.ask(&visitor.caller, Method::GET, "/log_level", &Value::Null, None).await;
     let level = told.ok().and_then(|answered| answered.json["level"].as_str().map(str::to_owned));
     let rejected = measured.rejected.iter().map(|(kind, reason, count)| {
@@ -69,11 +79,18 @@ async fn page(ui: &Ui, visitor: &Visitor) -> Result<Page, Failure> {
     });
     Ok(Page {
         frame: Frame::of(visitor, "Administration", HOME),
+        faults: verdict::faults(&measured, &live, last.as_ref()),
+        program: vec![
+            ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("Running since", format!("{} UTC", format::instant_text(ui.began))),
+            ("End of the ledger checked", format!("{} UTC", format::instant_text(live.checked_at))),
+            ("Whole ledger checked", verdict::last_check(last.as_ref())),
+        ],
         figures: figures(&measured),
         spreads: vec![
-            SpreadRow::of("Works of a batch", &measured.batch_works, format::thousands),
-            SpreadRow::of("Time of a batch", &measured.batch_micros, duration),
-            SpreadRow::of("Time of its commit", &measured.commit_micros, duration),
+            SpreadRow::of("Changes that are carried out together", &measured.batch_works, format::thousands),
+            SpreadRow::of("Time from taking them to their answers", &measured.batch_micros, duration),
+            SpreadRow::of("Time until they are safe on disk", &measured.commit_micros, duration),
         ],
         jobs: measured.jobs.iter().map(|(state, count)| (job_state(*state), format::thousands(*count))).collect(),
         rejected: rejected.collect(),
@@ -93,13 +110,13 @@ fn figures(measured: &Measured) -> Vec<(&'static str, String)> {
     let queued = i128::try_from(measured.queued).unwrap_or(i128::MAX);
     vec![
         ("Database", "answers".to_owned()),
-        ("Replica", replica),
-        ("Works in the queue", format::thousands(queued)),
+        ("Standby for reads", replica),
+        ("Changes waiting", format::thousands(queued)),
         ("Events", format::thousands(measured.events)),
         ("Actions", format::thousands(measured.actions)),
         ("Bundles ever made", format::thousands(measured.bundles)),
-        ("Sessions", format::thousands(measured.sessions)),
-        ("Rejected actions kept", format::thousands(measured.rejected_kept)),
+        ("Open sessions", format::thousands(measured.sessions)),
+        ("Refused actions on record", format::thousands(measured.rejected_kept)),
     ]
 }
 

@@ -4,15 +4,17 @@
 //! Invariant: every change is one of the API's; a change of a form states only what differs, so that what somebody else
 //! changed meanwhile stays.
 
+use super::pick::{Offer, Pick};
 use super::{HOME, needs_administrator};
 use crate::Ui;
+use crate::done::{Done, done};
 use crate::failure::Failure;
 use crate::form::{Fields, Form, ONCE, Parameters, fault_of};
 use crate::format::Markup;
 use crate::frame::{Frame, show, show_refused};
 use crate::limits::{ADMIN_ROWS_PER_PAGE, CALLED_IN_A_CELL_MAX};
 use crate::screen::names::Called;
-use crate::visitor::{Visitor, changed};
+use crate::visitor::Visitor;
 use crate::words::Refused;
 use app::{Caller, Error, Paging, Registry};
 use askama::Template;
@@ -23,6 +25,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::{EventNumber, Role, Roles};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// What a kind is called, and where it is.
 #[derive(Clone, Copy)]
@@ -84,15 +87,35 @@ pub(super) struct Member {
     pub help: &'static str,
     pub input: Input,
     pub is_needed: bool,
+    /// What is offered to choose from.
+    pub pick: Option<Pick>,
 }
 
 impl Member {
     pub(super) const fn text(name: &'static str, label: &'static str, help: &'static str, is_needed: bool) -> Self {
-        Self { name, label, help, input: Input::Text, is_needed }
+        Self { name, label, help, input: Input::Text, is_needed, pick: None }
     }
 
     pub(super) const fn of(name: &'static str, label: &'static str, help: &'static str, input: Input) -> Self {
-        Self { name, label, help, input, is_needed: false }
+        Self { name, label, help, input, is_needed: false, pick: None }
+    }
+
+    pub(super) const fn picked(self, pick: Pick) -> Self {
+        Self { pick: Some(pick), ..self }
+    }
+
+    /// What was chosen and typed, as one text.
+    fn given(&self, given: &Fields) -> Option<String> {
+        match self.input {
+            Input::Text => given.get(self.name).map(str::to_owned),
+            Input::Number => given.get(self.name).map(|text| first_part(text).to_owned()),
+            Input::Numbers => {
+                let numbers: BTreeSet<String> = given.all(self.name).flat_map(numbers_of).map(str::to_owned).collect();
+                let numbers: Vec<String> = numbers.into_iter().collect();
+                Some(numbers.join(" ")).filter(|text| !text.is_empty())
+            }
+            Input::Password => given.exact(self.name).filter(|typed| !typed.is_empty()).map(str::to_owned),
+        }
     }
 
     /// What was typed, as the API reads it; what is no number goes on as it is: the API says what is wrong with it.
@@ -100,7 +123,7 @@ impl Member {
         match self.input {
             Input::Text | Input::Password => text.into(),
             Input::Number => number(text),
-            Input::Numbers => text.split([',', ' ', ';']).filter(|part| !part.is_empty()).map(number).collect(),
+            Input::Numbers => numbers_of(text).into_iter().map(number).collect(),
         }
     }
 
@@ -112,6 +135,21 @@ impl Member {
             Input::Text | Input::Number | Input::Password => Value::Null,
         }
     }
+}
+
+/// A suggestion is a number and, behind a colon, a name.
+fn first_part(text: &str) -> &str {
+    text.split_once(':').map_or(text, |(number, _)| number).trim()
+}
+
+/// The numbers in what was typed: one after another, or each with a name behind it.
+fn numbers_of(text: &str) -> Vec<&str> {
+    let pieces = text.split([',', ';']).flat_map(|piece| {
+        let is_named = piece.contains(':');
+        let whole = is_named.then(|| first_part(piece));
+        whole.into_iter().chain(piece.split_whitespace().filter(move |_| !is_named))
+    });
+    pieces.filter(|part| !part.is_empty()).collect()
 }
 
 fn number(text: &str) -> Value {
@@ -153,8 +191,6 @@ pub(super) struct One {
     pub is_deleted: bool,
     /// Its members, as the form has them.
     pub stated: Fields,
-    /// What the numbers of a member are called.
-    pub called: Vec<(&'static str, Vec<Called>)>,
     pub roles: Option<Roles>,
     /// What else there is of it: addresses and texts.
     pub links: Vec<(String, &'static str)>,
@@ -234,11 +270,13 @@ struct Page {
     action: String,
     is_deleted: bool,
     fields: Vec<Field>,
-    /// Whether a role is chosen, for a kind that has them.
-    roles: Vec<(&'static str, bool)>,
+    /// The roles, what each is trusted with, and whether it is chosen; for a kind that has them.
+    roles: Vec<(Role, bool)>,
     roles_fault: Option<String>,
     links: Vec<(String, &'static str)>,
     refused: Option<Refused>,
+    /// Of a refusal: whether what else was on the form was saved before it.
+    was_saved: bool,
 }
 
 struct Field {
@@ -247,32 +285,63 @@ struct Field {
     help: &'static str,
     is_needed: bool,
     is_password: bool,
+    /// Whether there may be any number of them.
+    is_list: bool,
     value: String,
-    called: Vec<Called>,
+    offer: Offer,
     fault: Option<String>,
 }
 
+/// What there is to choose from for the members of a kind, in their order.
+async fn offers<K: Kind>(ui: &Ui, visitor: &Visitor, given: &Fields) -> Result<Vec<Offer>, Failure> {
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let chosen: Vec<Option<String>> = K::MEMBERS.iter().map(|member| member.given(given)).collect();
+    ui.blocking(move |registry| {
+        let reader = Reader { registry, caller: &caller, fresh };
+        let of = |(member, chosen): (&Member, &Option<String>)| {
+            Offer::of(&reader, member.pick, member.input, &numbers_of(chosen.as_deref().unwrap_or_default()))
+        };
+        K::MEMBERS.iter().zip(&chosen).map(of).collect()
+    })
+    .await
+}
+
 /// The fields with what was given. A password is never shown.
-fn fields(members: &[Member], given: &Fields, refused: Option<&Refused>) -> Vec<Field> {
-    let of = |member: &Member| {
+fn fields(members: &[Member], given: &Fields, offers: Vec<Offer>, refused: Option<&Refused>) -> Vec<Field> {
+    let of = |(member, offer): (&Member, Offer)| {
         let is_password = member.input == Input::Password;
+        let value = member.given(given).filter(|_| !is_password).unwrap_or_default();
         Field {
             name: member.name,
             label: member.label,
             help: member.help,
             is_needed: member.is_needed,
             is_password,
-            value: given.get(member.name).filter(|_| !is_password).unwrap_or_default().to_owned(),
-            called: Vec::new(),
+            is_list: member.input == Input::Numbers,
+            value: offer.typed(value, member.input),
+            offer,
             fault: refused.and_then(|refused| fault_of(refused, member.name)),
         }
     };
-    members.iter().map(of).collect()
+    members.iter().zip(offers).map(of).collect()
 }
 
-fn roles<K: Kind>(chosen: Roles) -> Vec<(&'static str, bool)> {
+fn roles<K: Kind>(chosen: Roles) -> Vec<(Role, bool)> {
     let all = if K::WORDS.has_roles { Role::ALL.as_slice() } else { &[] };
-    all.iter().map(|role| (role.name(), chosen.contains(*role))).collect()
+    all.iter().map(|role| (*role, chosen.contains(*role))).collect()
+}
+
+/// What a role is trusted with, for who gives it.
+const fn trusted_with(role: Role) -> &'static str {
+    match role {
+        Role::RegistryAdministrator => "Runs the registry: users, accounts, organisations and roles; reads everything.",
+        Role::GcIssuer => "The issuing body: issues, withdraws, locks and corrects certificates; reads everything.",
+        Role::ProductionRegistrar => "Registers, changes and approves devices of any account.",
+        Role::MeasurementBody => "Submits and corrects readings of any device.",
+        Role::TradingUser => "Transfers, cancels and claims the certificates of their accounts.",
+        Role::ProductionUser => "As a Trading User, and registers the devices of their accounts.",
+        Role::Auditor => "Reads everything and changes nothing.",
+    }
 }
 
 fn roles_of(given: &Fields) -> Roles {
@@ -284,7 +353,7 @@ fn roles_fault(refused: Option<&Refused>) -> Option<String> {
     refused.and_then(|refused| refused.fault("roles")).map(str::to_owned)
 }
 
-fn new_page<K: Kind>(visitor: &Visitor, given: &Fields, refused: Option<Refused>) -> Page {
+fn new_page<K: Kind>(visitor: &Visitor, given: &Fields, offers: Vec<Offer>, refused: Option<Refused>) -> Page {
     let words = K::WORDS;
     let heading = format!("Create {}", words.one);
     Page {
@@ -293,41 +362,44 @@ fn new_page<K: Kind>(visitor: &Visitor, given: &Fields, refused: Option<Refused>
         id: None,
         action: words.new_page(),
         is_deleted: false,
-        fields: fields(K::MEMBERS, given, refused.as_ref()),
+        fields: fields(K::MEMBERS, given, offers, refused.as_ref()),
         roles: roles::<K>(roles_of(given)),
         roles_fault: roles_fault(refused.as_ref()),
         links: Vec::new(),
         refused,
+        was_saved: false,
         words,
     }
 }
 
-fn page_of<K: Kind>(visitor: &Visitor, one: One, given: &Fields, refused: Option<Refused>) -> Page {
+/// The page of one; `roles` are those that the form shows as chosen.
+async fn page_of<K: Changeable>(
+    ui: &Ui,
+    visitor: &Visitor,
+    one: One,
+    (given, roles_given): (&Fields, Option<Roles>),
+    refused: Option<Refused>,
+) -> Result<Page, Failure> {
     let words = K::WORDS;
-    let mut fields = fields(K::MEMBERS, given, refused.as_ref());
-    for field in &mut fields {
-        if field.is_password {
-            (field.label, field.help) = ("New password", PASSWORD_AGAIN);
-        }
-        // They are called so as they stand, not as somebody has just typed them.
-        if given.get(field.name) == one.stated.get(field.name) {
-            let called = one.called.iter().find(|(name, _)| *name == field.name);
-            field.called = called.map_or_else(Vec::new, |(_, called)| called.clone());
-        }
+    let offers = offers::<K>(ui, visitor, given).await?;
+    let mut fields = fields(K::MEMBERS, given, offers, refused.as_ref());
+    for field in fields.iter_mut().filter(|field| field.is_password) {
+        (field.label, field.help) = ("New password", PASSWORD_AGAIN);
     }
-    Page {
+    Ok(Page {
         frame: Frame::of(visitor, &one.name, HOME),
         heading: one.name,
         id: Some(one.id),
         action: words.page(one.id),
         is_deleted: one.is_deleted,
         fields,
-        roles: one.roles.map_or_else(Vec::new, roles::<K>),
+        roles: roles_given.map_or_else(Vec::new, roles::<K>),
         roles_fault: roles_fault(refused.as_ref()),
         links: one.links,
         refused,
+        was_saved: false,
         words,
-    }
+    })
 }
 
 const PASSWORD_AGAIN: &str = "Leave it empty to keep the old one. A new one ends their sessions and API keys.";
@@ -339,22 +411,22 @@ const PASSWORD_AGAIN: &str = "Leave it empty to keep the old one. A new one ends
 fn differing(members: &[Member], stated: &Fields, given: &Fields) -> Map<String, Value> {
     let mut asked = Map::new();
     for member in members {
-        let value = match member.input {
-            Input::Password => given.exact(member.name).filter(|typed| !typed.is_empty()).map(Value::from),
-            Input::Text | Input::Number | Input::Numbers => match (stated.get(member.name), given.get(member.name)) {
-                (before, now) if before == now && !(now.is_none() && member.is_needed) => None,
-                (_, Some(text)) => Some(member.value(text)),
-                (_, None) => Some(member.nothing()),
-            },
+        let now = member.given(given);
+        let value = match (member.input, member.given(stated), now) {
+            (Input::Password, _, now) => now.map(Value::from),
+            (_, before, now) if before == now && !(now.is_none() && member.is_needed) => None,
+            (_, _, Some(text)) => Some(member.value(&text)),
+            (_, _, None) => Some(member.nothing()),
         };
         asked.extend(value.map(|value| (member.name.to_owned(), value)));
     }
     asked
 }
 
-async fn ask_new<K: Kind>(visitor: Visitor) -> Result<Response, Failure> {
+async fn ask_new<K: Kind>(State(ui): State<Ui>, visitor: Visitor) -> Result<Response, Failure> {
     needs_administrator(&visitor)?;
-    show(&new_page::<K>(&visitor, &Fields::default(), None))
+    let offers = offers::<K>(&ui, &visitor, &Fields::default()).await?;
+    show(&new_page::<K>(&visitor, &Fields::default(), offers, None))
 }
 
 async fn create<K: Kind>(State(ui): State<Ui>, form: Form) -> Result<Response, Failure> {
@@ -367,13 +439,20 @@ async fn create<K: Kind>(State(ui): State<Ui>, form: Form) -> Result<Response, F
         asked.insert("roles".to_owned(), given.all("roles").collect());
     }
     match ui.api.ask(&visitor.caller, Method::POST, K::WORDS.create, &asked.into(), given.get(ONCE)).await {
-        Ok(answered) => Ok(changed(answered.event, K::WORDS.list)),
+        Ok(answered) => {
+            let id = answered.json["id"].as_i64().filter(|_| K::IS_CHANGEABLE);
+            let to = id.map_or_else(|| K::WORDS.list.to_owned(), |id| K::WORDS.page(id));
+            Ok(done(answered.event, &to, Done::Created))
+        }
         Err(refused) if is_forbidden(&refused) => Err(refused.into()),
-        Err(refused) => show_refused(&new_page::<K>(&visitor, &given, Some(refused.clone())), &refused),
+        Err(refused) => {
+            let offers = offers::<K>(&ui, &visitor, &given).await?;
+            show_refused(&new_page::<K>(&visitor, &given, offers, Some(refused.clone())), &refused)
+        }
     }
 }
 
-pub(super) async fn find<K: Changeable>(ui: &Ui, visitor: &Visitor, id: i64) -> Result<One, Failure> {
+async fn find<K: Changeable>(ui: &Ui, visitor: &Visitor, id: i64) -> Result<One, Failure> {
     needs_administrator(visitor)?;
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
     ui.blocking(move |registry| K::one(&Reader { registry, caller: &caller, fresh }, id)).await
@@ -381,50 +460,52 @@ pub(super) async fn find<K: Changeable>(ui: &Ui, visitor: &Visitor, id: i64) -> 
 
 async fn one<K: Changeable>(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
     let one = find::<K>(&ui, &visitor, id).await?;
-    let stated = one.stated.clone();
-    show(&page_of::<K>(&visitor, one, &stated, None))
+    let (stated, roles) = (one.stated.clone(), one.roles);
+    show(&page_of::<K>(&ui, &visitor, one, (&stated, roles), None).await?)
 }
 
+/// Saves what differs on the one form: the members, and then the roles, which have an operation of their own.
 async fn change<K: Changeable>(State(ui): State<Ui>, Path(id): Path<i64>, form: Form) -> Result<Response, Failure> {
     let Form { visitor, fields: given } = form;
     let one = find::<K>(&ui, &visitor, id).await?;
     let asked = differing(K::MEMBERS, &one.stated, &given);
-    let operation = format!("{}/update/{id}", K::WORDS.operations);
-    let order = Order { method: Method::PATCH, operation: &operation, body: asked.into(), once: given.get(ONCE) };
-    carry_out::<K>(&ui, &visitor, one, &given, order, &K::WORDS.page(id)).await
+    let roles: BTreeSet<&str> = given.all("roles").collect();
+    let stated_roles = one.roles.map(|roles| roles.iter().map(Role::name).collect::<BTreeSet<&str>>());
+    let new_roles = stated_roles.filter(|stated| *stated != roles).map(|_| json!({"roles": roles}));
+    let of = |verb: &str| format!("{}/{verb}/{id}", K::WORDS.operations);
+    let orders = [
+        (Method::PATCH, of("update"), (!asked.is_empty()).then(|| Value::from(asked))),
+        (Method::POST, of("change_role"), new_roles),
+    ];
+    let mut reached = None;
+    for (method, operation, body) in orders {
+        let Some(body) = body else { continue };
+        match ui.api.ask(&visitor.caller, method, &operation, &body, given.get(ONCE)).await {
+            Ok(answered) => reached = Some(answered.event),
+            Err(refused) if is_forbidden(&refused) => return Err(refused.into()),
+            Err(refused) => {
+                let roles = one.roles.map(|_| roles_of(&given));
+                let page = page_of::<K>(&ui, &visitor, one, (&given, roles), Some(refused.clone())).await?;
+                return show_refused(&Page { was_saved: reached.is_some(), ..page }, &refused);
+            }
+        }
+    }
+    let what = if reached.is_some() { Done::Saved } else { Done::Unchanged };
+    Ok(done(reached.flatten(), &K::WORDS.page(id), what))
 }
 
 async fn delete<K: Changeable>(State(ui): State<Ui>, Path(id): Path<i64>, form: Form) -> Result<Response, Failure> {
     let Form { visitor, fields } = form;
     let one = find::<K>(&ui, &visitor, id).await?;
     let operation = format!("{}/delete/{id}", K::WORDS.operations);
-    let order = Order { method: Method::DELETE, operation: &operation, body: Value::Null, once: fields.get(ONCE) };
-    let stated = one.stated.clone();
-    carry_out::<K>(&ui, &visitor, one, &stated, order, K::WORDS.list).await
-}
-
-/// What is asked of the API.
-pub(super) struct Order<'o> {
-    pub method: Method,
-    pub operation: &'o str,
-    pub body: Value,
-    pub once: Option<&'o str>,
-}
-
-/// Asks for a change, and leads on, or shows the form again with why not.
-pub(super) async fn carry_out<K: Changeable>(
-    ui: &Ui,
-    visitor: &Visitor,
-    one: One,
-    given: &Fields,
-    order: Order<'_>,
-    next: &str,
-) -> Result<Response, Failure> {
-    let Order { method, operation, body, once } = order;
-    match ui.api.ask(&visitor.caller, method, operation, &body, once).await {
-        Ok(answered) => Ok(changed(answered.event, next)),
+    match ui.api.ask(&visitor.caller, Method::DELETE, &operation, &Value::Null, fields.get(ONCE)).await {
+        Ok(answered) => Ok(done(answered.event, K::WORDS.list, Done::Deleted)),
         Err(refused) if is_forbidden(&refused) => Err(refused.into()),
-        Err(refused) => show_refused(&page_of::<K>(visitor, one, given, Some(refused.clone())), &refused),
+        Err(refused) => {
+            let (stated, roles) = (one.stated.clone(), one.roles);
+            let page = page_of::<K>(&ui, &visitor, one, (&stated, roles), Some(refused.clone())).await?;
+            show_refused(&page, &refused)
+        }
     }
 }
 
@@ -448,6 +529,8 @@ mod tests {
             Member::of("g", "", "", Input::Password),
         ];
         let stated = Fields::of(b"a=1&b=2&c=3&d=4&e=1,2&f=9");
+        let same = differing(&members, &stated, &Fields::of(b"a=1&b=2&c=3&d=4&e=2&e=1&f=9:+nine"));
+        assert_eq!(Value::from(same), json!({}), "chosen one by one, and with a name");
         let asked = differing(&members, &stated, &Fields::of(b"a=1&b=&c=4&d=&e=&f=8&g=+x"));
         assert_eq!(Value::from(asked), json!({"b": null, "c": "4", "d": "", "e": [], "f": 8, "g": " x"}));
         let asked = differing(&members, &stated, &stated);
@@ -460,6 +543,7 @@ mod tests {
     fn numbers_are_told_from_what_is_none() {
         let member = Member::of("ids", "", "", Input::Numbers);
         assert_eq!(member.value(" 3, 12;x "), json!([3, 12, "x"]));
+        assert_eq!(member.value("3 12; 7: North wind"), json!([3, 12, 7]));
         assert_eq!(member.value(""), json!([]));
     }
 }

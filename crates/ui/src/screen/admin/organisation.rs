@@ -55,7 +55,6 @@ impl Changeable for Organisations {
             name: about.name,
             is_deleted: found.is_deleted,
             stated: pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Fields>(),
-            called: Vec::new(),
             roles: None,
             links: vec![(format!("/ui/audit?entity=Organisation&id={id}"), "Its events")],
         })

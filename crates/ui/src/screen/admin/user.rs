@@ -1,17 +1,11 @@
 //! Users: listed, made, changed, trusted with roles, deleted.
 
-use super::kind::{self, Cell, Changeable, Input, Kind, Member, One, Order, Reader, Row, Words, first_of};
-use crate::Ui;
-use crate::failure::Failure;
-use crate::form::{Form, ONCE};
+use super::kind::{Cell, Changeable, Input, Kind, Member, One, Reader, Row, Words, first_of};
+use super::pick::Pick;
 use crate::format;
 use crate::screen::names::Directory;
 use app::{Error, Nameless, Paging, UserView};
-use axum::extract::{Path, State};
-use axum::http::Method;
-use axum::response::Response;
 use domain::{AccountId, Refusal, Role, User, UserId};
-use serde_json::json;
 
 pub(super) struct Users;
 
@@ -34,13 +28,8 @@ impl Kind for Users {
     const MEMBERS: &'static [Member] = &[
         Member::text("name", "Name", "", true),
         Member::text("primary_contact", "Signs in as", "An address, of one user only.", true),
-        Member::text("organisation", "Organisation", "", false),
-        Member::of(
-            "account_ids",
-            "Accounts",
-            "The numbers of the accounts that they belong to, such as: 3, 12",
-            Input::Numbers,
-        ),
+        Member::text("organisation", "Organisation", "Its name, as they state it.", false).picked(Pick::Organisations),
+        Member::of("account_ids", "Accounts", "Those that they belong to.", Input::Numbers).picked(Pick::Accounts),
         Member::of("password", "Password", "At least 8 characters. Without one they cannot sign in.", Input::Password),
     ];
     const IS_CHANGEABLE: bool = true;
@@ -65,7 +54,6 @@ impl Changeable for Users {
                 return Err(Refusal::Forbidden { needs: "the role Registry Administrator".to_owned() }.into());
             }
         };
-        let directory = directory(reader, &accounts)?;
         let ids: Vec<String> = accounts.iter().map(ToString::to_string).collect();
         let pairs = [
             ("name", user.name.clone()),
@@ -78,7 +66,6 @@ impl Changeable for Users {
             name: user.name,
             is_deleted: user.is_deleted,
             stated: pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            called: vec![("account_ids", accounts.iter().map(|id| directory.administered_account(id.0)).collect())],
             roles: Some(user.roles),
             links: vec![
                 (format!("/ui/audit?entity=User&id={id}"), "Their events"),
@@ -105,14 +92,4 @@ fn row(user: User, accounts: &[AccountId], directory: &Directory) -> Row {
             Cell::Time(format::instant(user.created_at)),
         ],
     }
-}
-
-pub(super) async fn change_roles(State(ui): State<Ui>, Path(id): Path<i64>, form: Form) -> Result<Response, Failure> {
-    let Form { visitor, fields } = form;
-    let user = kind::find::<Users>(&ui, &visitor, id).await?;
-    let body = json!({"roles": fields.all("roles").collect::<Vec<_>>()});
-    let operation = format!("/user/change_role/{id}");
-    let order = Order { method: Method::POST, operation: &operation, body, once: fields.get(ONCE) };
-    let stated = user.stated.clone();
-    kind::carry_out::<Users>(&ui, &visitor, user, &stated, order, &format!("/ui/admin/user/{id}")).await
 }

@@ -3,11 +3,12 @@
 use super::one::find;
 use super::{account_of, frame, kind, list_of};
 use crate::Ui;
+use crate::done::{Done, done};
 use crate::failure::Failure;
 use crate::form::{Field, Fields, Form, ONCE, fault_of};
 use crate::format;
 use crate::frame::{Frame, show, show_refused};
-use crate::visitor::{Known, Visitor, changed};
+use crate::visitor::{Known, Visitor};
 use crate::words::Refused;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -114,7 +115,7 @@ pub(super) async fn create(State(ui): State<Ui>, Path(id): Path<i64>, form: Form
     match ui.api.ask(&visitor.caller, Method::POST, "/device/create", &asked.into(), fields.get(ONCE)).await {
         Ok(answered) => {
             let device = answered.json["id"].as_i64().ok_or(Failure::Ours)?;
-            Ok(changed(answered.event, &format!("/ui/device/{device}")))
+            Ok(done(answered.event, &format!("/ui/device/{device}"), Done::Registered))
         }
         Err(refused) if is_forbidden(&refused) => Err(refused.into()),
         Err(refused) => show_refused(&new_page(&visitor, account, &fields, Some(refused.clone())), &refused),
@@ -187,7 +188,7 @@ pub(super) async fn change(State(ui): State<Ui>, Path(id): Path<i64>, form: Form
     let asked = differing(&stated(&device), &fields);
     let address = format!("/device/update/{id}");
     match ui.api.ask(&visitor.caller, Method::PATCH, &address, &asked.into(), fields.get(ONCE)).await {
-        Ok(answered) => Ok(changed(answered.event, &format!("/ui/device/{id}"))),
+        Ok(answered) => Ok(done(answered.event, &format!("/ui/device/{id}"), Done::Saved)),
         Err(refused) if is_forbidden(&refused) => Err(refused.into()),
         Err(refused) => {
             show_refused(&change_page(&visitor, &device, account, &fields, Some(refused.clone())), &refused)

@@ -2,13 +2,14 @@
 
 use super::{account_of, frame, kind, list_of, may_read, reads_readings};
 use crate::Ui;
+use crate::done::{Done, done};
 use crate::failure::Failure;
 use crate::form::{Form, ONCE};
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show, show_refused};
 use crate::screen::readings::{self, Sending};
 use crate::upload::Upload;
-use crate::visitor::{Known, Visitor, changed};
+use crate::visitor::{Known, Visitor};
 use crate::words::Refused;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -214,7 +215,10 @@ async fn act(ui: &Ui, form: Form, method: Method, verb: &str, id: i64) -> Result
     find(ui, &visitor, id).await?;
     let address = format!("/device/{verb}/{id}");
     match ui.api.ask(&visitor.caller, method, &address, &Value::Null, fields.get(ONCE)).await {
-        Ok(answered) => Ok(changed(answered.event, &format!("/ui/device/{id}"))),
+        Ok(answered) => {
+            let what = if verb == "approve" { Done::Approved } else { Done::Deleted };
+            Ok(done(answered.event, &format!("/ui/device/{id}"), what))
+        }
         Err(refused) => {
             let told = Told { refused: Some(refused.clone()), sending: None };
             show_refused(&page(ui, &visitor, id, told).await?, &refused)

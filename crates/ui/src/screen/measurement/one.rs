@@ -5,11 +5,12 @@ use super::super::device::{account_of, frame};
 use super::super::names::Names;
 use super::{quality, source, tone};
 use crate::Ui;
+use crate::done::{Done, done};
 use crate::failure::Failure;
 use crate::form::{Fields, Form, ONCE, fault_of};
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show, show_refused};
-use crate::visitor::{Visitor, changed};
+use crate::visitor::Visitor;
 use crate::words::{self, Refused};
 use app::{IssuedBundle, MeasurementView, ReadingHistory};
 use askama::Template;
@@ -291,7 +292,12 @@ async fn act(
     match ui.api.ask(&visitor.caller, method, &address, &body, fields.get(ONCE)).await {
         Ok(answered) => {
             let id = answered.json["id"].as_i64().ok_or(Failure::Ours)?;
-            Ok(changed(answered.event, &format!("/ui/measurement/{id}")))
+            let what = match name {
+                "correct" => Done::Corrected,
+                "release" => Done::Released,
+                _ => Done::Deleted,
+            };
+            Ok(done(answered.event, &format!("/ui/measurement/{id}"), what))
         }
         Err(refused) if refused.status == StatusCode::FORBIDDEN.as_u16() => Err(refused.into()),
         Err(refused) if refused.status == StatusCode::NOT_FOUND.as_u16() => Err(refused.into()),
