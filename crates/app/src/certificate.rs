@@ -49,6 +49,8 @@ pub struct BundleView {
     pub attributes: Arc<CertificateAttributes>,
     /// Of one that was issued on a discharge of storage.
     pub discharged: Option<Discharged>,
+    /// Of such a one, the storage device as it was when the discharge was recorded; `attributes` are those of what made it.
+    pub storage: Option<Arc<CertificateAttributes>>,
     /// As it counts now: time may have run out before a sweep has said so.
     pub status: BundleStatus,
 }
@@ -119,6 +121,16 @@ impl BundleView {
     /// The readable id that all bundles of its issuance share.
     pub fn issuance_id(&self) -> String {
         issuance_id_of(&self.bundle, &self.attributes, self.discharged.as_ref())
+    }
+
+    /// The device that it is of, by its own name: of what was discharged, the storage device.
+    pub fn device_name(&self) -> &str {
+        &self.storage.as_ref().unwrap_or(&self.attributes).device.name
+    }
+
+    /// Of what was discharged from storage, the name of the device that made it.
+    pub fn stored_from(&self) -> Option<&str> {
+        self.storage.as_ref().map(|_| self.attributes.device.name.as_str())
     }
 }
 
@@ -235,12 +247,15 @@ impl Registry {
         bundles: Vec<Bundle>,
         now: Timestamp,
     ) -> store::Result<Vec<BundleView>> {
-        let attributes = self.0.attributes.of(connection, &bundles)?;
         let discharged = discharged_of(connection, &bundles)?;
+        let of_storage = discharged.values().filter_map(|of| of.storage);
+        let all = bundles.iter().map(|bundle| bundle.attributes_id).chain(of_storage);
+        let attributes = self.0.attributes.by_ids(connection, all)?;
         let view = |bundle: Bundle| {
-            let attributes = attributes.get(&bundle.attributes_id)?.clone();
             let discharged = bundle.draw_id.and_then(|draw| discharged.get(&draw)).copied();
-            Some(BundleView { status: bundle.status_at(now), attributes, discharged, bundle })
+            let storage = discharged.and_then(|of| of.storage).and_then(|id| attributes.get(&id)).cloned();
+            let attributes = attributes.get(&bundle.attributes_id)?.clone();
+            Some(BundleView { status: bundle.status_at(now), attributes, discharged, storage, bundle })
         };
         Ok(bundles.into_iter().filter_map(view).collect())
     }
@@ -269,7 +284,8 @@ impl Registry {
             let metadata = store::metadata::by_id(connection, attributes.metadata_id)?;
             let chain = self.chain_of(connection, &bundle)?;
             let discharged = chain.as_ref().map(StorageChain::discharged);
-            let view = BundleView { status: bundle.status_at(now), attributes, discharged, bundle };
+            let storage = chain.as_ref().map(|chain| chain.storage.clone());
+            let view = BundleView { status: bundle.status_at(now), attributes, discharged, storage, bundle };
             Ok(metadata.map(|metadata| CertificateView { view, chain, metadata }))
         })?;
         found.ok_or(Error::NotFound { what: "Granular certificate bundle", id: id.0 })

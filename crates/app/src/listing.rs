@@ -8,8 +8,12 @@ use crate::register::may_read;
 use crate::sight::Sight;
 use crate::{Caller, Error, Registry, parse_issuance_id};
 use domain::{AccountId, BundleId, BundleStatus, DeviceId, EnergySource, EventNumber, WattHours};
-use store::bundle::listing::{self, Order, Stretch};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use store::Connection;
+use store::bundle::listing::{self, Order, StatusSum, Stretch};
 use store::bundle::{BundleFilter, Place};
+use store::holding::SnapshotSum;
 
 /// The most bundles that one page looks at in search of those that match.
 pub const LISTING_LOOKS_MAX: i64 = 8_000;
@@ -40,13 +44,50 @@ pub struct BundleList {
     pub sum: Option<BundleSum>,
 }
 
-/// How many bundles match, and what they hold together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many bundles match, and what they hold together, by the state in which they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BundleSum {
-    pub bundles: u64,
-    pub energy: WattHours,
+    /// Each state of which there are any, once.
+    pub by_status: HashMap<BundleStatus, (u64, WattHours)>,
     /// Whether these are all; if not, there may be more that were not looked at.
     pub is_whole: bool,
+}
+
+impl BundleSum {
+    fn of(sums: impl IntoIterator<Item = StatusSum>, is_whole: bool) -> Self {
+        let mut by_status = HashMap::new();
+        for StatusSum { status, bundles, energy } in sums.into_iter().filter(|sum| sum.bundles > 0) {
+            let of: &mut (u64, WattHours) = by_status.entry(status).or_default();
+            *of = (of.0.saturating_add(bundles), [of.1, energy].into_iter().sum());
+        }
+        Self { by_status, is_whole }
+    }
+
+    /// All of them together, whether they count or not.
+    pub fn all(&self) -> (u64, WattHours) {
+        self.together(|_| true)
+    }
+
+    /// Those whose watt-hours count: in every state but Withdrawn and Bundle Split.
+    pub fn live(&self) -> (u64, WattHours) {
+        self.together(BundleStatus::is_live)
+    }
+
+    fn together(&self, is_meant: impl Fn(BundleStatus) -> bool) -> (u64, WattHours) {
+        let meant = || self.by_status.iter().filter(|(status, _)| is_meant(**status)).map(|(_, of)| *of);
+        (meant().map(|(bundles, _)| bundles).sum(), meant().map(|(_, energy)| energy).sum())
+    }
+}
+
+impl BundleListing {
+    /// Whether the totals that are kept of accounts answer how much matches: they know neither hours nor issuances.
+    fn is_kept_added_up(&self) -> bool {
+        let is_of_all_time = self.period.start.is_none() && self.period.end.is_none();
+        is_of_all_time
+            && self.device.is_none()
+            && self.issuance_id.is_none()
+            && self.status != Some(BundleStatus::Split)
+    }
 }
 
 impl Registry {
@@ -93,19 +134,92 @@ impl Registry {
             bundles.truncate(asked.limit);
             let last = bundles.last().filter(|_| has_more).map(|b| (b.production.start(), b.id));
             let next = last.or(horizon);
-            let sum = if asked.with_whole_sum {
-                let everywhere = Stretch { order: asked.order, ..Stretch::default() };
-                let sum = listing::sum(connection, &filter, issuance, now, everywhere)?;
-                Some(BundleSum { bundles: sum.0, energy: sum.1, is_whole: true })
-            } else if asked.after.is_none() {
-                let sum = listing::sum(connection, &filter, issuance, now, stretch)?;
-                Some(BundleSum { bundles: sum.0, energy: sum.1, is_whole: horizon.is_none() })
-            } else {
+            let sum = if asked.after.is_some() && !asked.with_whole_sum {
                 None
+            } else if asked.is_kept_added_up() {
+                Some(BundleSum::of(self.kept_sums(connection, asked, now)?, true))
+            } else if asked.with_whole_sum {
+                let everywhere = Stretch { order: asked.order, ..Stretch::default() };
+                Some(BundleSum::of(listing::sums(connection, &filter, issuance, now, everywhere)?, true))
+            } else {
+                let sums = listing::sums(connection, &filter, issuance, now, stretch)?;
+                Some(BundleSum::of(sums, horizon.is_none()))
             };
             Ok(Some(BundleList { bundles: self.bundle_views(connection, bundles, now)?, next, sum }))
         })?;
         found.ok_or(Error::NotFound { what: "Account", id: asked.account.0 })
+    }
+
+    /// What is kept added up of an account, by the state at `now`, as far as it matches.
+    fn kept_sums(
+        &self,
+        connection: &mut Connection,
+        asked: &BundleListing,
+        now: Timestamp,
+    ) -> store::Result<Vec<StatusSum>> {
+        let (sums, expiries) = connection.snapshot(|connection| {
+            let sums = store::holding::sums(connection, asked.account)?;
+            Ok::<_, store::Error>((sums, store::holding::expiries(connection, asked.account, now, now)?))
+        })?;
+        let known = self.0.attributes.by_ids(connection, sums.iter().map(|sum| sum.attributes_id))?;
+        let is_of_source = |of: &SnapshotSum| {
+            let source = known.get(&of.attributes_id).map(|attributes| attributes.device.energy_source);
+            asked.energy_source.is_none_or(|wanted| source == Some(wanted))
+        };
+        let parted = sums.iter().filter(|of| is_of_source(of)).flat_map(|of| {
+            let expiry = expiries.get(&(of.attributes_id, of.status)).copied().unwrap_or_default();
+            let (bundles, energy) = (expiry.expired_bundles, expiry.expired);
+            let left = (of.bundles.saturating_sub(bundles), of.energy.saturating_sub(energy));
+            let unexpired = StatusSum { status: of.status, bundles: left.0, energy: left.1 };
+            [unexpired, StatusSum { status: BundleStatus::Expired, bundles, energy }]
+        });
+        Ok(parted.filter(|sum| asked.status.is_none_or(|wanted| sum.status == wanted)).collect())
+    }
+
+    /// The devices of which an account holds bundles, up to `limit` in the order of their ids, each by its own name as
+    /// certificates state it. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an account that the caller may not read.
+    pub fn held_devices(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        limit: usize,
+        fresh: Option<EventNumber>,
+    ) -> Result<BTreeMap<DeviceId, String>, Error> {
+        let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.of_account(caller, account, fresh, |connection| {
+            let held = store::holding::devices_of(connection, account, None, rows)?;
+            let known = self.0.attributes.by_ids(connection, held.iter().map(|(_, id)| *id))?;
+            let mut names = BTreeMap::new();
+            for (device, id) in held {
+                let of = known.get(&id).filter(|of| of.device_id == device);
+                names.insert(device, of.map(|of| of.device.name.clone()).unwrap_or_default());
+            }
+            // What comes out of storage carries the snapshot of what made it.
+            let storage: Vec<i64> = names.iter().filter(|(_, name)| name.is_empty()).map(|(id, _)| id.0).collect();
+            let newest = store::metadata::newest_attributes(connection, &storage)?;
+            for of in self.0.attributes.by_ids(connection, newest.into_iter())?.values() {
+                names.insert(of.device_id, of.device.name.clone());
+            }
+            Ok(names)
+        })
+    }
+
+    /// Those of these bundles that the caller may read. Blocks.
+    pub fn readable_bundles(
+        &self,
+        caller: &Caller,
+        ids: &[BundleId],
+        fresh: Option<EventNumber>,
+    ) -> Result<HashSet<BundleId>, Error> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        self.read(fresh, |connection| {
+            let sight = Sight::of(connection, caller)?;
+            let bundles = store::bundle::by_ids(connection, &ids)?;
+            Ok(bundles.iter().filter(|bundle| is_readable(&sight, bundle)).map(|bundle| bundle.id).collect())
+        })
     }
 
     /// Those of these bundles that the account holds and the caller may read, oldest production first. Blocks.

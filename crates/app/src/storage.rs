@@ -9,8 +9,8 @@ pub use store::storage::Unrecorded;
 use crate::register::may_read;
 use crate::{Caller, Error, Page, Paging, Registry};
 use domain::{
-    AccountId, AllocationMethod, Bundle, Capability, CertificateAttributes, Device, DeviceId, DeviceKind, Draw, DrawId,
-    Efficiency, EnergySource, EventNumber, Scr, ScrId, Sdr, SdrId, WattHours,
+    AccountId, AllocationMethod, AttributesId, Bundle, Capability, CertificateAttributes, Device, DeviceId, DeviceKind,
+    Draw, DrawId, Efficiency, EnergySource, EventNumber, Scr, ScrId, Sdr, SdrId, WattHours,
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -115,7 +115,8 @@ impl StorageSummary {
 impl StorageChain {
     /// What the certificate says of its discharge.
     pub fn discharged(&self) -> Discharged {
-        Discharged { sdr_id: self.sdr.id, scr_id: self.scr.id, efficiency: self.sdr.efficiency }
+        let storage = Some(self.storage.id);
+        Discharged { sdr_id: self.sdr.id, scr_id: self.scr.id, efficiency: self.sdr.efficiency, storage }
     }
 }
 
@@ -125,6 +126,8 @@ pub struct Discharged {
     pub sdr_id: SdrId,
     pub scr_id: ScrId,
     pub efficiency: Efficiency,
+    /// The snapshot of the storage device.
+    pub storage: Option<AttributesId>,
 }
 
 /// From such a certificate back to what was cancelled.
@@ -368,7 +371,8 @@ pub(crate) fn discharged_of(
         store::storage::sdrs_by_ids(connection, &ids)?.into_iter().map(|sdr| (sdr.id, sdr.efficiency)).collect();
     let discharged = |draw: &Draw| {
         let efficiency = *factors.get(&draw.sdr_id)?;
-        Some((draw.id, Discharged { sdr_id: draw.sdr_id, scr_id: draw.scr_id, efficiency }))
+        let (sdr_id, scr_id, storage) = (draw.sdr_id, draw.scr_id, draw.attributes_id);
+        Some((draw.id, Discharged { sdr_id, scr_id, efficiency, storage }))
     };
     Ok(draws.iter().filter_map(discharged).collect())
 }

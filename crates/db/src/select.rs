@@ -25,6 +25,13 @@ impl<'v> Select<'v> {
         Self { text: start.to_owned(), values: Vec::new(), filtered: false }
     }
 
+    /// As [`new`](Self::new), with what fills the placeholders of `start`.
+    pub fn with(start: &'static str, values: impl Values<'v>) -> Self {
+        let mut select = Self { text: String::new(), values: Vec::new(), filtered: false };
+        select.append(start, values);
+        select
+    }
+
     /// Adds `AND condition` if there is something to compare with.
     #[must_use]
     pub fn and<T: Values<'v>>(mut self, condition: &'static str, values: Option<T>) -> Self {

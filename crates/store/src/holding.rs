@@ -123,6 +123,7 @@ pub fn sums(connection: &mut Connection, account: AccountId) -> Result<Vec<Snaps
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expiry {
     pub expired: WattHours,
+    pub expired_bundles: u64,
     /// What will have expired soon.
     pub expiring: WattHours,
 }
@@ -130,6 +131,7 @@ pub struct Expiry {
 impl Expiry {
     fn add(&mut self, more: Self) {
         self.expired = [self.expired, more.expired].into_iter().sum();
+        self.expired_bundles = self.expired_bundles.saturating_add(more.expired_bundles);
         self.expiring = [self.expiring, more.expiring].into_iter().sum();
     }
 }
@@ -149,7 +151,8 @@ pub fn expiries(
     let whole = connection.query(
         "SELECT h.attributes_id, h.status, \
          CAST(COALESCE(SUM(h.energy_wh) FILTER (WHERE h.expires_last <= $2), 0) AS BIGINT), \
-         CAST(COALESCE(SUM(h.energy_wh) FILTER (WHERE h.expires_first > $2 AND h.expires_last <= $3), 0) AS BIGINT) \
+         CAST(COALESCE(SUM(h.energy_wh) FILTER (WHERE h.expires_first > $2 AND h.expires_last <= $3), 0) AS BIGINT), \
+         CAST(COALESCE(SUM(h.bundles) FILTER (WHERE h.expires_last <= $2), 0) AS BIGINT) \
          FROM holding h WHERE h.account_id = $1 AND h.status IN ($4, $5) GROUP BY h.attributes_id, h.status",
         &[
             account.0.into(),
@@ -176,7 +179,8 @@ pub fn expiries(
 
 fn expiry_of(row: &Row<'_>) -> Result<(Place, Expiry)> {
     let place = (AttributesId(row.get(0)?), coded(row, 1, BundleStatus::from_code)?);
-    Ok((place, Expiry { expired: WattHours(count(row, 2)?), expiring: WattHours(count(row, 3)?) }))
+    let (expired, expiring) = (WattHours(count(row, 2)?), WattHours(count(row, 3)?));
+    Ok((place, Expiry { expired, expired_bundles: count(row, 4)?, expiring }))
 }
 
 /// The rows of which some bundles may expire by `now` and others after it, or the same of `soon`, where that counts; each
@@ -215,7 +219,7 @@ fn walk(
         "SELECT b.attributes_id, b.status, \
          CAST(COALESCE(SUM(b.range_last - b.range_first + 1) FILTER (WHERE b.expires_at <= $4), 0) AS BIGINT), \
          CAST(COALESCE(SUM(b.range_last - b.range_first + 1) FILTER (WHERE b.expires_at > $4 AND b.expires_at <= $5), 0) \
-         AS BIGINT) FROM bundle b WHERE b.account_id = $1 AND b.production_start >= $2 AND b.production_start < $3 \
+         AS BIGINT), COUNT(*) FILTER (WHERE b.expires_at <= $4) FROM bundle b WHERE b.account_id = $1 AND b.production_start >= $2 AND b.production_start < $3 \
          AND b.status IN ($6, $7) GROUP BY b.attributes_id, b.status",
         &[
             account.0.into(),

@@ -98,6 +98,15 @@ pub fn attributes_by_ids(connection: &mut Connection, ids: &[i64]) -> Result<Vec
     )
 }
 
+/// The newest snapshot of each of these devices that has one.
+pub fn newest_attributes(connection: &mut Connection, devices: &[i64]) -> Result<Vec<AttributesId>> {
+    connection.query(
+        "SELECT MAX(a.id) FROM certificate_attributes a WHERE a.device_id IN rarray($1) GROUP BY a.device_id",
+        &[devices.into()],
+        |row| Ok(AttributesId(row.get(0)?)),
+    )
+}
+
 /// A snapshot's key and what a new bundle needs of it.
 pub type KnownAttributes = ((DeviceId, i64, MetadataId), (AttributesId, [u8; 32]));
 

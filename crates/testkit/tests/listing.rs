@@ -44,6 +44,11 @@ fn listing(account: AccountId, order: Order) -> BundleListing {
     }
 }
 
+fn sum(by_status: &[(BundleStatus, u64, u64)], is_whole: bool) -> BundleSum {
+    let by_status = by_status.iter().map(|(status, bundles, wh)| (*status, (*bundles, WattHours(*wh)))).collect();
+    BundleSum { by_status, is_whole }
+}
+
 /// The ids of all pages in turn.
 fn leaf(kit: &TestRegistry, mut asked: BundleListing) -> Vec<i64> {
     let mut ids = Vec::new();
@@ -72,7 +77,15 @@ fn both_ends_list_the_same_bundles_once() {
         assert_eq!(oldest, newest);
         let asked = BundleListing { status: Some(BundleStatus::Locked), ..listing(account, Order::NewestFirst) };
         let page = kit.registry.list_bundles(&auditor(), &asked, None).expect("it may be read");
-        assert_eq!(page.sum, Some(BundleSum { bundles: 1, energy: WattHours(40), is_whole: true }));
+        assert_eq!(page.sum, Some(sum(&[(BundleStatus::Locked, 1, 40)], true)));
+        let asked = BundleListing { status: None, ..asked };
+        let page = kit.registry.list_bundles(&auditor(), &asked, None).expect("it may be read");
+        let both = [(BundleStatus::Active, 18, 1_760), (BundleStatus::Locked, 1, 40)];
+        assert_eq!(page.sum, Some(sum(&both, true)));
+        let ever = Period { start: Some(at(START)), end: None };
+        let walked = BundleListing { period: ever, ..asked.clone() };
+        let walked = kit.registry.list_bundles(&auditor(), &walked, None).expect("it may be read");
+        assert_eq!(walked.sum, page.sum, "what is kept added up is what the bundles come to");
         let period = Period { start: Some(at("2026-02-01T02:00:00Z")), end: Some(at("2026-02-01T04:00:00Z")) };
         let asked = BundleListing { period, device: Some(domain::DeviceId(2)), ..asked };
         let asked = BundleListing { status: None, ..asked };
@@ -109,13 +122,16 @@ fn a_page_stops_where_it_has_looked_at_enough_and_says_so() {
         let mut connection = kit.database.connect();
         connection.batch(&fill).expect("rows");
         connection.batch("UPDATE bundle SET status = 6 WHERE id = 2").expect("a row");
-        let asked = BundleListing { status: Some(BundleStatus::Locked), ..listing(account, Order::NewestFirst) };
+        // With a period: what is kept added up does not know hours.
+        let period = Period { start: Some(at(START)), end: None };
+        let asked =
+            BundleListing { period, status: Some(BundleStatus::Locked), ..listing(account, Order::NewestFirst) };
         let first = kit.registry.list_bundles(&auditor(), &asked, None).expect("it may be read");
         assert!(first.bundles.is_empty() && first.next.is_some());
-        assert_eq!(first.sum, Some(BundleSum { bundles: 0, energy: WattHours(0), is_whole: false }));
+        assert_eq!(first.sum, Some(sum(&[], false)));
         assert_eq!(leaf(&kit, asked.clone()), [2]);
         let whole = BundleListing { with_whole_sum: true, ..asked };
         let page = kit.registry.list_bundles(&auditor(), &whole, None).expect("it may be read");
-        assert_eq!(page.sum, Some(BundleSum { bundles: 1, energy: WattHours(100), is_whole: true }));
+        assert_eq!(page.sum, Some(sum(&[(BundleStatus::Locked, 1, 100)], true)));
     }
 }

@@ -15,9 +15,11 @@ pub struct Origin {
     /// From the start of the first interval to the end of the last.
     pub from: Timestamp,
     pub to: Timestamp,
-    /// The names of the devices, each once.
+    /// The names of the devices, each once; of what was discharged, the storage device.
     pub devices: BTreeSet<String>,
     pub technologies: BTreeSet<String>,
+    /// The names of the devices that made what storage devices discharged, each once.
+    pub stored_from: BTreeSet<String>,
 }
 
 impl Origin {
@@ -26,13 +28,23 @@ impl Origin {
         let mut origin: Option<Self> = None;
         for view in views {
             let (start, end) = (view.bundle.production.start(), view.bundle.production.end());
-            let (devices, technologies) = (BTreeSet::new(), BTreeSet::new());
-            let origin = origin.get_or_insert(Self { from: start, to: end, devices, technologies });
+            let none = BTreeSet::new;
+            let origin = origin.get_or_insert_with(|| Self {
+                from: start,
+                to: end,
+                devices: none(),
+                technologies: none(),
+                stored_from: none(),
+            });
             origin.from = origin.from.min(start);
             origin.to = origin.to.max(end);
             let device = &view.attributes.device;
-            if !origin.devices.contains(&device.name) {
-                origin.devices.insert(device.name.clone());
+            let name = view.device_name();
+            if !origin.devices.contains(name) {
+                origin.devices.insert(name.to_owned());
+            }
+            if let Some(made_by) = view.stored_from() {
+                origin.stored_from.insert(made_by.to_owned());
             }
             if !origin.technologies.contains(&device.technology_type) {
                 origin.technologies.insert(device.technology_type.clone());

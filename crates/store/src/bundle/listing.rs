@@ -4,9 +4,10 @@
 //! read everything in search of its rows, so a page ends at its [`horizon`].
 
 use super::{BundleFilter, Place, bundle_of, conditions, sources_of};
+use crate::code::{coded, count};
 use db::{Connection, Result, Select};
 use domain::bundle::Issuance;
-use domain::{Bundle, BundleId, WattHours};
+use domain::{Bundle, BundleId, BundleStatus, WattHours};
 use jiff::{SignedDuration, Timestamp};
 
 /// From which end: the oldest production first, or the newest.
@@ -68,21 +69,35 @@ pub fn page(
     connection.select(&select, bundle_of)
 }
 
-/// How many bundles of `filter` are in a stretch, and what they hold together.
-pub fn sum(
+/// Bundles that are in one state at a time, and what they hold together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusSum {
+    pub status: BundleStatus,
+    pub bundles: u64,
+    pub energy: WattHours,
+}
+
+/// The bundles of `filter` in a stretch, added up by the state in which they are at `now`; a state may come twice.
+pub fn sums(
     connection: &mut Connection,
     filter: &BundleFilter,
     issuance: Option<Issuance>,
     now: Timestamp,
     stretch: Stretch,
-) -> Result<(u64, WattHours)> {
-    const SUM: &str =
-        "SELECT COUNT(*), CAST(COALESCE(SUM(b.range_last - b.range_first + 1), 0) AS BIGINT) FROM bundle b";
+) -> Result<Vec<StatusSum>> {
+    const SUMS: &str = "SELECT b.status, CAST(CASE WHEN b.expires_at <= ? THEN 1 ELSE 0 END AS BIGINT), COUNT(*), \
+         CAST(SUM(b.range_last - b.range_first + 1) AS BIGINT) FROM bundle b";
     let (sources, others) = (sources_of(filter), timeless(filter));
-    let select = within(conditions(Select::new(SUM), &others, issuance, &sources, now), filter, stretch);
-    let found =
-        connection.select(&select, |row| Ok((crate::code::count(row, 0)?, WattHours(crate::code::count(row, 1)?))))?;
-    Ok(found.into_iter().next().unwrap_or((0, WattHours::ZERO)))
+    let select = within(conditions(Select::with(SUMS, now), &others, issuance, &sources, now), filter, stretch);
+    connection.select(&select.tail("GROUP BY 1, 2", ()), |row| {
+        let stored = coded(row, 0, BundleStatus::from_code)?;
+        let has_expired = row.get::<i64>(1)? > 0 && matches!(stored, BundleStatus::Active | BundleStatus::Locked);
+        Ok(StatusSum {
+            status: if has_expired { BundleStatus::Expired } else { stored },
+            bundles: count(row, 2)?,
+            energy: WattHours(count(row, 3)?),
+        })
+    })
 }
 
 /// The conditions of a stretch, and of the period. Of each side there is one bound only on the start of production, the

@@ -12,7 +12,7 @@ use crate::frame::{Frame, show};
 use crate::limits::{BUNDLES_PER_PAGE, CHOICES_MAX, SELECTED_MAX};
 use crate::visitor::{Known, Visitor};
 use crate::words::{self, Refused};
-use app::{BundleList, BundleListing, BundleView, Paging};
+use app::{BundleList, BundleListing, BundleView};
 use askama::Template;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Path, State};
@@ -73,9 +73,23 @@ struct Total {
     bundles: String,
     energy: String,
     exact: String,
+    /// State by state, if there is more than one.
+    states: Vec<OfState>,
     is_whole: bool,
     /// Where all are added up.
     whole: String,
+}
+
+/// How much is in a state.
+struct OfState {
+    name: &'static str,
+    tone: &'static str,
+    bundles: String,
+    energy: String,
+    /// Whether its watt-hours count.
+    counts: bool,
+    /// The address of them alone.
+    to: String,
 }
 
 struct Row {
@@ -87,6 +101,8 @@ struct Row {
     status: &'static str,
     tone: &'static str,
     device: String,
+    /// What made it, if it came out of storage.
+    stored_from: Option<String>,
     /// The address of the bundles of this device.
     of_device: String,
     is_selectable: bool,
@@ -121,13 +137,12 @@ async fn list(State(ui): State<Ui>, Asked { visitor, filter }: Asked) -> Result<
     let (caller, fresh, account, listing) = (visitor.caller.clone(), visitor.fresh, filter.account, filter.listing());
     let id = account.0;
     let is_clear = filter.faults.is_empty();
-    let (view, own_devices, found, now) = ui
+    let (view, held, found, now) = ui
         .blocking(move |registry| {
             let view = registry.account(&caller, account, fresh)?;
-            let paging = Paging { limit: CHOICES_MAX, after: None };
-            let devices = registry.account_devices(&caller, account, paging, fresh)?.entries;
+            let held = registry.held_devices(&caller, account, CHOICES_MAX, fresh)?;
             let found = if is_clear { Some(registry.list_bundles(&caller, &listing, fresh)) } else { None };
-            Ok((view, devices, found, registry.now()))
+            Ok((view, held, found, registry.now()))
         })
         .await?;
     let (found, refused) = match found {
@@ -142,19 +157,18 @@ async fn list(State(ui): State<Ui>, Asked { visitor, filter }: Asked) -> Result<
     let mut found = found.unwrap_or(empty);
     let (next, unsorted) = page_of(&mut found, &filter);
     let deeds: Vec<Deed> = Deed::ALL.iter().copied().filter(|deed| deed.is_for(&visitor, account)).collect();
-    let own_devices = own_devices.into_iter().map(|device| (device.id.0, device.description.name));
     let page = Page {
         id,
         name: view.account.name.clone(),
         frame: Frame::of_account(&visitor, "Certificates", &format!("/ui/account/{id}/certificates"), Known::of(view)),
         presets: presets(&filter, now),
-        devices: devices(own_devices.collect(), &found.bundles, &filter),
+        devices: devices(held.into_iter().map(|(id, name)| (id.0, name)).collect(), &found.bundles, &filter),
         sources: choices(EnergySource::ALL, |source| (source.name(), format::source(source)), filter.source),
         statuses: choices(BundleStatus::ALL, |status| (status.name(), status.name()), filter.status),
         headings: headings(&filter, unsorted.is_none()),
         unsorted,
         rows: rows(&found.bundles, &filter, &deeds),
-        total: found.sum.map(|sum| Total::of(sum, &filter)),
+        total: found.sum.map(|sum| Total::of(&sum, &filter)),
         next,
         refused,
         deeds,
@@ -192,19 +206,25 @@ fn choices<T: Copy + PartialEq>(
     all.iter().map(choice).collect()
 }
 
-/// The account's own devices and those of the bundles on this page: all that can be named without reading on.
+/// The devices of which there are bundles, each with its number where another has the same name.
 fn devices(mut known: BTreeMap<i64, String>, bundles: &[BundleView], filter: &Filter) -> Vec<Choice> {
     for view in bundles {
-        known.entry(view.bundle.device_id.0).or_insert_with(|| view.attributes.device.name.clone());
+        known.entry(view.bundle.device_id.0).or_insert_with(|| view.device_name().to_owned());
     }
     if let Some(chosen) = filter.device {
         known.entry(chosen.0).or_insert_with(|| format!("device {chosen}"));
     }
-    let choice = |(id, text): (i64, String)| {
-        let is_chosen = filter.device.is_some_and(|chosen| chosen.0 == id);
+    let mut bearers: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in known.values() {
+        *bearers.entry(name).or_default() += 1;
+    }
+    let choice = |(id, name): (&i64, &String)| {
+        let is_chosen = filter.device.is_some_and(|chosen| chosen.0 == *id);
+        let is_only = bearers.get(name.as_str()).is_none_or(|bearers| *bearers == 1);
+        let text = if is_only { name.clone() } else { format!("{name} (device {id})") };
         Choice { value: id.to_string(), text, is_chosen }
     };
-    known.into_iter().map(choice).collect()
+    known.iter().map(choice).collect()
 }
 
 impl Page {
@@ -233,11 +253,25 @@ impl Page {
 }
 
 impl Total {
-    fn of(sum: app::BundleSum, filter: &Filter) -> Self {
+    /// Of the state that is asked for; without one, of those whose watt-hours count, as an account's summary has it.
+    fn of(sum: &app::BundleSum, filter: &Filter) -> Self {
+        let count = |bundles: u64| format::count(usize::try_from(bundles).unwrap_or(usize::MAX), "bundle");
+        let (bundles, energy) = if filter.status.is_some() { sum.all() } else { sum.live() };
+        let by_status = || BundleStatus::ALL.iter().filter_map(|status| Some((*status, *sum.by_status.get(status)?)));
+        let is_mixed = by_status().count() > 1 || by_status().any(|(status, _)| !status.is_live());
+        let state = |(status, (bundles, energy)): (BundleStatus, (u64, WattHours))| OfState {
+            name: status.name(),
+            tone: format::tone(status),
+            bundles: count(bundles),
+            energy: format::exact(energy),
+            counts: status.is_live(),
+            to: filter.address(&[("status", status.name())]),
+        };
         Self {
-            bundles: format::count(usize::try_from(sum.bundles).unwrap_or(usize::MAX), "bundle"),
-            energy: format::exact(sum.energy),
-            exact: format::thousands(sum.energy.0),
+            bundles: count(bundles),
+            energy: format::exact(energy),
+            exact: format::thousands(energy.0),
+            states: by_status().filter(|_| is_mixed && filter.status.is_none()).map(state).collect(),
             is_whole: sum.is_whole,
             whole: filter.address(&[("total", "all")]),
         }
@@ -251,7 +285,7 @@ fn rows(bundles: &[BundleView], filter: &Filter, deeds: &[Deed]) -> Vec<Row> {
 
 impl Row {
     fn of(view: &BundleView, largest: WattHours, filter: &Filter, deeds: &[Deed]) -> Self {
-        let (bundle, attributes) = (&view.bundle, &view.attributes);
+        let bundle = &view.bundle;
         let (start, quantity) = (bundle.production.start(), bundle.range.quantity());
         Self {
             id: bundle.id.0,
@@ -261,7 +295,8 @@ impl Row {
             wh: quantity.0,
             status: view.status.name(),
             tone: format::tone(view.status),
-            device: attributes.device.name.clone(),
+            device: view.device_name().to_owned(),
+            stored_from: view.stored_from().map(str::to_owned),
             of_device: filter.address(&[("device", &bundle.device_id.0.to_string())]),
             is_selectable: deeds.iter().any(|deed| deed.leads_from(view.status)),
         }

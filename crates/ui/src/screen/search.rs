@@ -40,7 +40,7 @@ async fn search(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Para
             let mut hits = Vec::new();
             if let Some(id) = text.trim_start_matches('#').parse::<i64>().ok().filter(|id| *id > 0) {
                 if let Ok(found) = registry.certificate(&caller, BundleId(id), fresh) {
-                    let name = format!("{}, {}", found.view.attributes.device.name, found.view.status.name());
+                    let name = format!("{}, {}", found.view.device_name(), found.view.status.name());
                     hits.push(Hit { to: format!("/ui/certificate/{id}"), what: "Certificate bundle", name });
                 }
                 if let Ok(found) = registry.account(&caller, AccountId(id), fresh) {

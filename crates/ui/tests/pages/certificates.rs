@@ -507,3 +507,57 @@ fn a_refusal_leads_to_its_record() {
     assert!(page.text.contains("href=\"/ui/action/rejected/1\""), "{}", page.text);
     assert!(market.trader.get("/ui/action/rejected/1").expect(200).text.contains("Locked"));
 }
+
+#[test]
+fn the_total_is_what_counts_and_says_state_by_state_what_is_what() {
+    let mut market = Market::new(4, 1_000);
+    let kit = &market.app.testkit;
+    let withdraw = Deed::Withdraw { reason: "a test".to_owned(), export_failed: false };
+    let half = Portion::Quantity(WattHours(400));
+    kit.bundles(Actor::Operator, market.source, &[BundleId(1)], half, withdraw).expect("the operator may withdraw");
+    let cancel = Deed::Cancel { beneficiary: Some("Mill".to_owned()), beneficiary_account: None, purpose: None };
+    kit.bundles(Actor::Operator, market.source, &[BundleId(2)], Portion::Whole, cancel).expect("cancelled");
+    let summary = {
+        let auditor = app::Caller::signed_in(
+            domain::UserId(0),
+            domain::Roles::of(&[Role::Auditor]),
+            [0; 32],
+            jiff::Timestamp::MAX,
+        );
+        kit.registry.account_summary(&auditor, market.source, None).expect("it may be read")
+    };
+    assert_eq!((summary.bundles, summary.energy), (4, WattHours(3_600)));
+    // Added up from what is kept, and from the bundles.
+    for query in ["", "?from=2026-02-24"] {
+        let page = market.trader.get(&market.list(query)).expect(200);
+        for shown in [
+            "<strong>4 bundles, 3.6 kWh</strong>",
+            "(3,600 Wh)",
+            ">Active</span></a> 3 bundles, 2.6 kWh<",
+            ">Cancelled</span></a> 1 bundle, 1 kWh<",
+            ">Withdrawn</span></a> 1 bundle, 400 Wh <span class=\"faint\">not counted above<",
+        ] {
+            assert!(page.text.contains(shown), "{query} {shown}: {}", page.text);
+        }
+    }
+    for (query, shown) in [("?status=Withdrawn", "<strong>1 bundle, 400 Wh</strong>"), ("?status=Active", "3 bundles")]
+    {
+        let page = market.trader.get(&market.list(query)).expect(200);
+        assert!(page.text.contains(shown) && !page.text.contains("not counted above"), "{query}: {}", page.text);
+    }
+}
+
+#[test]
+fn the_devices_to_filter_by_are_all_of_which_bundles_are_held() {
+    let mut market = Market::new(1, 1_000);
+    for name in ["Turbine 2", "Turbine 3"] {
+        let device = market.app.testkit.device(name, market.source);
+        market.issue(device, "2026-02-25", 1, 1_000);
+    }
+    let none = market.app.testkit.device("Turbine 9", market.source);
+    let page = market.trader.get(&market.list("?to=2026-02-24")).expect(200);
+    for shown in [">Turbine &#60;b&#62;1&#60;/b&#62;<", ">Turbine 2<", ">Turbine 3<"] {
+        assert!(page.text.contains(shown), "{shown}: {}", page.text);
+    }
+    assert!(!page.text.contains(&format!("value=\"{none}\"")), "{}", page.text);
+}

@@ -218,6 +218,11 @@ fn a_certificate_leads_back_to_what_was_cancelled() {
     {
         buyer.get(closed).expect(404);
     }
+    // Their list names it by the battery, and what made it beside that; the filter names the battery once.
+    let list = buyer.get(&format!("/ui/account/{}/certificates", stored.buyer)).expect(200);
+    told(&list, &["from storage, made by farm", "Battery &#60;b&#62;one&#60;/b&#62;</a>"]);
+    let choice = format!("<option value=\"{}\">Battery &#60;b&#62;one&#60;/b&#62;</option>", stored.battery);
+    assert!(list.text.matches(&choice).count() == 1 && !list.text.contains(">farm</option>"), "{}", list.text);
     told(&owner.get(sdr).expect(200), &["They are held by others"]);
     // What was not issued on a discharge has no such way.
     assert!(!issuer.get(&format!("/ui/certificate/{cancelled}")).expect(200).text.contains("Back through storage"));

@@ -278,7 +278,7 @@ async fn create_bundle(
     };
     let Outcome::Created(created) = outcome else { return Err(unexpected("creating a bundle")) };
     let (bundle, attributes) = (created.bundle, Arc::new(created.attributes));
-    let view = BundleView { status: bundle.status, discharged: None, bundle, attributes };
+    let view = BundleView { status: bundle.status, discharged: None, storage: None, bundle, attributes };
     let body = CreatedBody { bundle: (&view).into(), exists: !dry_run };
     Ok(Changed { status: StatusCode::CREATED, event, body })
 }

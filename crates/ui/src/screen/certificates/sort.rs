@@ -74,7 +74,7 @@ impl Sort {
 }
 
 fn name_of(view: &BundleView) -> &str {
-    &view.attributes.device.name
+    view.device_name()
 }
 
 /// The heading of a column, which sorts by it.
