@@ -61,7 +61,9 @@ pub(super) struct Line {
     pub tone: &'static str,
     pub created_at: Markup,
     pub issued: String,
+    /// Without readings of 0 Wh, of which there is nothing to issue.
     pub refused: String,
+    pub zero: String,
 }
 
 /// A bundle that the job made.
@@ -154,7 +156,8 @@ impl Line {
             tone,
             created_at: format::instant(job.created_at),
             issued: format::thousands(job.progress.issued),
-            refused: format::thousands(job.progress.refused_total),
+            refused: format::thousands(job.progress.refused_total.saturating_sub(job.progress.zero_total)),
+            zero: format::thousands(job.progress.zero_total),
         })
     }
 }
