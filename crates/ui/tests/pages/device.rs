@@ -207,6 +207,13 @@ fn a_fleet_is_summed_up_by_technology_and_goes_on_over_pages() {
     assert!(next.text.contains("turbine 100") && !next.text.contains("turbine 099"));
 }
 
+/// The hours of all lines of a legend.
+fn counted(page: &str) -> usize {
+    let legend = page.split_once("<ul class=\"legend\">").expect("a legend").1.split_once("</ul>").unwrap().0;
+    let lines = legend.split("</li>").filter_map(|line| line.rsplit_once(": ")?.1.strip_suffix("s").or(Some("1 hour")));
+    lines.map(|hours| hours.trim_end_matches(" hour").replace(',', "").parse::<usize>().expect("a count")).sum()
+}
+
 #[test]
 fn the_calendar_says_what_became_of_each_hour_and_why() {
     let app = app();
@@ -245,14 +252,19 @@ fn the_calendar_says_what_became_of_each_hour_and_why() {
         "<td class=\"missing\" title=\"missing\">–</td>",
     ];
     assert!(row.starts_with(&cells.concat()), "{row}");
-    assert!(page.contains("1 hour: more than the device can make in the time") && page.contains("missing: 656 hours"));
+    assert!(page.contains("1 hour: more than the device can make in the time") && page.contains("missing: 655 hours"));
     assert!(!page.contains("<b>turbine") && page.len() < 150_000, "{}", page.len());
     // Where there is nothing yet, and what is no month.
     let later = member.get(&format!("{path}?month=2026-03")).expect(200).text;
-    assert!(
-        later.contains("March 2026") && later.contains("not in operation, not registered, or not due yet"),
-        "{later}"
-    );
+    assert!(later.contains("March 2026") && later.contains("not due yet: "), "{later}");
+    // Each mark is in the legend, and each hour is counted once.
+    for (page, hours) in [(&page, 28 * 24), (&later, 31 * 24)] {
+        assert_eq!(counted(page), hours, "{page}");
+        let marks = page.split("<td class=\"").skip(1).map(|cell| cell.split('"').next().unwrap());
+        for mark in marks {
+            assert!(page.contains(&format!("<span class=\"cover {mark}\"")), "{mark}");
+        }
+    }
     let bad = member.get(&format!("{path}?month=%3Cb%3E")).expect(200).text;
     assert!(bad.contains("&#60;b&#62; is no month") && bad.contains("February 2026"), "{bad}");
     let part = member.part(&path).expect(200).text;
@@ -275,4 +287,5 @@ fn the_readings_of_a_battery_are_kept_and_not_called_refused() {
     let page = registrar.get(&format!("{device}/coverage")).expect(200).text;
     assert!(page.contains("kept, nothing is issued for it: 2 hours") && page.contains("−500 Wh"), "{page}");
     assert!(page.contains("refused: 0 hours") && !page.contains("issued: 0"), "{page}");
+    assert_eq!(counted(&page), 28 * 24);
 }

@@ -64,7 +64,7 @@ pub(super) struct Cell {
     pub title: String,
 }
 
-/// How long after its end an hour is not called missing.
+/// How long after its end the readings of an hour are due: until then it is not called missing.
 const READ_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What may be in an hour, the gravest first.
@@ -77,13 +77,31 @@ pub(super) enum Kind {
     Issued,
     /// Of a device for whose readings as such nothing is issued.
     Kept,
+    /// Of storage: what it gave back is certified by records of its own.
+    Certified,
     /// There is nothing to issue.
     Nothing,
-    /// Before the device was in operation and registered, or not due yet.
+    /// No reading is there, and none need be yet.
+    NotDue,
+    /// Before the device was in operation and registered.
     Outside,
 }
 
 impl Kind {
+    /// In the order of legends.
+    const ALL: [Self; 10] = [
+        Self::Issued,
+        Self::Certified,
+        Self::Kept,
+        Self::Pending,
+        Self::Held,
+        Self::Refused,
+        Self::Missing,
+        Self::Nothing,
+        Self::NotDue,
+        Self::Outside,
+    ];
+    /// What a legend tells even if there is none of it.
     pub(super) const OF_PRODUCTION: &[Self] =
         &[Self::Issued, Self::Pending, Self::Held, Self::Refused, Self::Missing, Self::Nothing];
     const OF_OTHERS: &[Self] = &[Self::Kept, Self::Refused, Self::Missing];
@@ -108,7 +126,9 @@ impl Kind {
             Self::Missing => "missing",
             Self::Issued => "issued",
             Self::Kept => "kept",
+            Self::Certified => "issued",
             Self::Nothing => "nothing",
+            Self::NotDue => "not-due",
             Self::Outside => "outside",
         }
     }
@@ -121,8 +141,10 @@ impl Kind {
             Self::Missing => "–",
             Self::Issued => "I",
             Self::Kept => "K",
+            Self::Certified => "C",
             Self::Nothing => "0",
-            Self::Outside => "",
+            Self::NotDue => "…",
+            Self::Outside => "×",
         }
     }
 
@@ -135,7 +157,9 @@ impl Kind {
             Self::Issued => "issued",
             Self::Kept => "kept, nothing is issued for it",
             Self::Nothing => "0 Wh, nothing to issue",
-            Self::Outside => "not in operation, not registered, or not due yet",
+            Self::Certified => "certified as a discharge",
+            Self::NotDue => "not due yet",
+            Self::Outside => "before it was in operation and registered",
         }
     }
 }
@@ -174,14 +198,12 @@ impl Calendar {
         let mut day = found.month;
         while day.month() == found.month.month() {
             let cells = (0..24).map(|hour| {
-                let cell = cell(&found.hours, begins(device, found.first), (day, hour), now);
-                for kind in cell.1 {
-                    *hours_by_kind.entry(kind).or_insert(0_usize) += 1;
-                }
-                for reason in cell.2 {
+                let (cell, reasons) = cell(device, &found.hours, begins(device, found.first), (day, hour), now);
+                *hours_by_kind.entry(cell.kind).or_insert(0_usize) += 1;
+                for reason in reasons {
                     *hours_by_reason.entry(reason).or_insert(0_usize) += 1;
                 }
-                cell.0
+                cell
             });
             days.push(Day { hours: cells.collect(), name: day.strftime("%a %-d").to_string(), date: day.to_string() });
             let Ok(tomorrow) = day.tomorrow() else { break };
@@ -213,26 +235,41 @@ pub(super) fn begins(device: &Device, first: Option<Timestamp>) -> Timestamp {
     device.description.operational_date.max(known)
 }
 
-/// How many hours there are of each kind.
-pub(super) fn hours_of(kinds: &[Kind], counted: &BTreeMap<Kind, usize>) -> Vec<(Kind, String)> {
-    kinds.iter().map(|kind| (*kind, format::count(counted.get(kind).copied().unwrap_or(0), "hour"))).collect()
+/// How many hours there are of each kind: of those that are `told` in any case, and of all of which there are any, so that
+/// they add up to the hours shown.
+pub(super) fn hours_of(told: &[Kind], counted: &BTreeMap<Kind, usize>) -> Vec<(Kind, String)> {
+    let hours = |kind: &Kind| counted.get(kind).copied().unwrap_or(0);
+    let shown = Kind::ALL.into_iter().filter(|kind| told.contains(kind) || hours(kind) > 0);
+    shown.map(|kind| (kind, format::count(hours(&kind), "hour"))).collect()
 }
 
-/// An hour, what is in it, and why nothing more is issued in it.
+/// When the readings of the hour are due that begins then.
+pub(super) fn due_of(start: Timestamp) -> Timestamp {
+    start
+        .checked_add(SignedDuration::from_hours(1))
+        .and_then(|end| end.checked_add(READ_WITHIN))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// An hour, and why nothing more is issued in it.
 pub(super) fn cell(
+    device: &Device,
     hours: &BTreeMap<Timestamp, CoveredHour>,
     begins: Timestamp,
     (day, hour): (Date, i8),
     now: Timestamp,
-) -> (Cell, Vec<Kind>, Vec<String>) {
+) -> (Cell, Vec<String>) {
     let start = TimeZone::UTC.to_timestamp(day.at(hour, 0, 0, 0)).unwrap_or(Timestamp::MAX);
     let end = start.checked_add(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX);
-    let due = end.checked_add(READ_WITHIN).unwrap_or(Timestamp::MAX);
-    let is_outside = due > now || end <= begins;
+    let (is_outside, is_due) = (end <= begins, due_of(start) <= now);
     let nothing = CoveredHour::default();
     let covered = hours.get(&start).unwrap_or(&nothing);
-    let mut kinds: Vec<Kind> = covered.standings.iter().map(|standing| Kind::of(*standing)).collect();
-    if covered.minutes < 60 && !is_outside {
+    let of = |standing| match Kind::of(standing) {
+        Kind::Issued if device.description.kind != DeviceKind::Production => Kind::Certified,
+        kind => kind,
+    };
+    let mut kinds: Vec<Kind> = covered.standings.iter().map(|standing| of(*standing)).collect();
+    if covered.minutes < 60 && is_due && !is_outside {
         kinds.push(Kind::Missing);
     }
     kinds.sort_unstable();
@@ -244,8 +281,10 @@ pub(super) fn cell(
         .filter_map(|(_, refusal)| refusal.map(reason))
         .collect();
     let Some(gravest) = kinds.first().copied() else {
-        let title = Kind::Outside.text().to_owned();
-        return (Cell { kind: Kind::Outside, codes: String::new(), title }, kinds, reasons);
+        let kind = if is_outside { Kind::Outside } else { Kind::NotDue };
+        let until =
+            if is_outside { String::new() } else { format!(", due at {} UTC", format::instant_text(due_of(start))) };
+        return (Cell { kind, codes: kind.code().to_owned(), title: format!("{}{until}", kind.text()) }, reasons);
     };
     let mut title: Vec<String> = kinds.iter().map(|kind| kind.text().to_owned()).collect();
     title.extend(reasons.iter().cloned());
@@ -256,7 +295,7 @@ pub(super) fn cell(
         title.push(format!("{} of 60 minutes", covered.minutes));
     }
     let codes = kinds.iter().map(|kind| kind.code()).collect();
-    (Cell { kind: gravest, codes, title: title.join(", ") }, kinds, reasons)
+    (Cell { kind: gravest, codes, title: title.join(", ") }, reasons)
 }
 
 /// Why, without the numbers of one reading, so that many come to one reason.
