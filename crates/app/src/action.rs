@@ -9,6 +9,7 @@ mod received;
 pub(crate) mod result;
 
 pub use received::Origin;
+pub use result::Part;
 
 use crate::sight::{Deed as Done, Sight};
 use crate::work::Act;
@@ -31,7 +32,7 @@ pub const REJECTED_KEPT_DAYS: i64 = 90;
 /// Events behind the actions of one page; a page ends before it exceeds them, so that what its actions did stays bounded.
 const PAGE_EVENTS_MAX: i64 = 20_000;
 /// Events that are read for one page in brief.
-const BRIEF_EVENTS_MAX: i64 = 2_000;
+const BRIEF_EVENTS_MAX: i64 = 20_000;
 
 /// Kinds of which refusals are kept.
 const REJECTED_KINDS: [ActionKind; 16] = [
@@ -70,11 +71,12 @@ pub struct ActionView {
     pub completed_at: Timestamp,
     pub first_event: EventNumber,
     pub last_event: EventNumber,
-    /// Every bundle that it made or changed, as it left it.
+    /// Every bundle that it made or changed, as it left it; none on a page in brief.
     pub results: Vec<ResultView>,
-    /// What was acted on, without remainders.
+    /// How many bundles were acted on, and what they hold together: without what was divided for it, and the remainders.
+    pub bundles: usize,
     pub total: WattHours,
-    /// Whether `results` and `total` were read at all: a page in brief leaves out those of large actions.
+    /// Whether this was counted at all: a page in brief leaves out the largest actions.
     pub is_counted: bool,
 }
 
@@ -87,6 +89,7 @@ pub struct ResultView {
     /// Both `None` where it was then held elsewhere, and that is not the caller's business.
     pub status: Option<BundleStatus>,
     pub account_id: Option<AccountId>,
+    pub part: Part,
 }
 
 /// An action that a rule refused.
@@ -184,8 +187,8 @@ impl Registry {
         self.list_actions(caller, query, paging, Extent::Whole, fresh)
     }
 
-    /// As [`actions`](Self::actions), but what large actions did is not read: at most 2,000 events are, and
-    /// pages are full. Blocks.
+    /// As [`actions`](Self::actions), but what they did is counted only, and of the largest not even that: of a page 20,000
+    /// events are looked at, and pages are full. Blocks.
     pub fn actions_in_brief(
         &self,
         caller: &Caller,
@@ -350,10 +353,15 @@ fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>, extent: Exten
     });
     let counted: Vec<&ActionRow> = counted.collect();
     let counted_ids: HashSet<ActionId> = counted.iter().map(|row| row.id).collect();
-    let mut results = result::of_actions(tx, &counted)?;
+    let mut results = match extent {
+        Extent::Whole => result::of_actions(tx, &counted)?,
+        Extent::Brief => {
+            let taken = result::taken_by(tx, &counted)?.into_iter();
+            taken.map(|(id, taken)| (id, result::Done { results: Vec::new(), taken })).collect()
+        }
+    };
     let view = |row: ActionRow| {
-        let done = result::Done { results: Vec::new(), total: WattHours::ZERO };
-        let done = results.remove(&row.id).unwrap_or(done);
+        let done = results.remove(&row.id).unwrap_or_default();
         let is_counted = counted_ids.contains(&row.id);
         let deed = done_of(&row);
         // What one's own action did is one's own business wherever it reached; a claim is the beneficiary's, although the
@@ -366,6 +374,7 @@ fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>, extent: Exten
             range: result.range,
             status: is_seen(result.account_id).then_some(result.status),
             account_id: is_seen(result.account_id).then_some(result.account_id),
+            part: result.part,
         };
         ActionView {
             id: row.id,
@@ -379,7 +388,8 @@ fn views(tx: &mut Connection, sight: &Sight, rows: Vec<ActionRow>, extent: Exten
             first_event: row.first_event,
             last_event: row.last_event,
             results: done.results.into_iter().map(close).collect(),
-            total: done.total,
+            bundles: done.taken.bundles,
+            total: done.taken.energy,
             is_counted,
         }
     };

@@ -47,7 +47,7 @@ mod writer;
 
 pub use account::AccountSummary;
 pub use action::{
-    ActionPlace, ActionQuery, ActionView, AnyAction, Origin, REJECTED_KEPT_DAYS, RejectedView, ResultView,
+    ActionPlace, ActionQuery, ActionView, AnyAction, Origin, Part, REJECTED_KEPT_DAYS, RejectedView, ResultView,
 };
 pub use api_key::{API_KEY_LIFETIME_MAX, API_KEYS_PER_USER_MAX, NewKey};
 pub use auth::{Caller, Credentials, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SignedIn, generate_password};

@@ -1,10 +1,10 @@
 //! The sealed log. Append-only: triggers refuse everything else.
 
-use crate::code::coded;
+use crate::code::{coded, count};
 use db::{Connection, Result, Row, Select, Table};
 use domain::event::{Entity, EventBody, EventType};
 use domain::seal::{Hash, Salt};
-use domain::{AccountId, ActionId, ActionKind, BundleId, EventNumber};
+use domain::{AccountId, ActionId, ActionKind, BundleId, EventNumber, WattHours};
 use jiff::Timestamp;
 
 #[derive(Clone, Debug)]
@@ -234,6 +234,38 @@ pub fn of_stretches(connection: &mut Connection, stretches: &[(EventNumber, Even
         bundle_event_of,
     )?;
     found.sort_unstable_by_key(|event| event.number);
+    Ok(found)
+}
+
+/// A bundle as an event names it, with what of it never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub number: EventNumber,
+    pub bundle: BundleId,
+    pub parent: Option<BundleId>,
+    pub energy: WattHours,
+}
+
+/// The bundles that these stretches of the log are about, both ends included, in the order of the events' numbers.
+pub fn named_in(connection: &mut Connection, stretches: &[(EventNumber, EventNumber)]) -> Result<Vec<Named>> {
+    let mut found = connection.query_values(
+        "SELECT e.number, b.id, b.parent_id, b.range_last - b.range_first + 1 FROM ROWS AS v \
+         JOIN event e ON e.number BETWEEN v.column1 AND v.column2 JOIN bundle b ON b.id = e.entity_id \
+         WHERE e.entity = $1",
+        ["BIGINT", "BIGINT"],
+        stretches,
+        |(first, last)| [first.0.into(), last.0.into()],
+        &[Entity::Bundle.code().into()],
+        |row| {
+            Ok(Named {
+                number: EventNumber(row.get(0)?),
+                bundle: BundleId(row.get(1)?),
+                parent: row.get::<Option<i64>>(2)?.map(BundleId),
+                energy: WattHours(count(row, 3)?),
+            })
+        },
+    )?;
+    found.sort_unstable_by_key(|named| named.number);
     Ok(found)
 }
 

@@ -294,6 +294,7 @@ fn left_of(result: &Value) -> Option<Left> {
         last: result["range_end"].as_u64()?,
         status: result["status"].as_str().and_then(BundleStatus::parse),
         account: result["account_id"].as_i64(),
+        part: None,
     })
 }
 

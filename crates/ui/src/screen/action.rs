@@ -17,7 +17,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
-use domain::{AccountId, ActionId, ActionKind, Capability, RejectedActionId, WattHours};
+use domain::{AccountId, ActionId, ActionKind, BundleId, Capability, RejectedActionId, WattHours};
 use serde_json::{Map, Value};
 
 pub(super) fn routes() -> Router<Ui> {
@@ -98,7 +98,8 @@ async fn receipt(
     facts.extend(origin.as_ref().map(made::origin).unwrap_or_default());
     let done = done(action.kind);
     let rows = left.iter().zip(&all_fates).skip(skipped).take(RESULTS_PER_PAGE);
-    let rows: Vec<made::Row> = rows.map(|(one, fate)| made::row(one, *fate, done, &names)).collect();
+    let mut rows: Vec<made::Row> = rows.map(|(one, fate)| made::row(one, *fate, done, &names)).collect();
+    close(&ui, &visitor, &mut rows).await?;
     let at = |from: usize| format!("/ui/action/{id}?from={from}");
     let last = skipped + rows.len();
     let total = |number: usize| format::thousands(i128::try_from(number).unwrap_or(i128::MAX));
@@ -130,6 +131,17 @@ async fn receipt(
         taken,
         shown,
     })
+}
+
+/// Bundles that are not the visitor's to read any more, such as those that they sent away, are named and lead nowhere.
+async fn close(ui: &Ui, visitor: &Visitor, rows: &mut [made::Row]) -> Result<(), Failure> {
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let ids: Vec<BundleId> = rows.iter().filter_map(|row| row.bundle).map(BundleId).collect();
+    let readable = ui.blocking(move |registry| registry.readable_bundles(&caller, &ids, fresh)).await?;
+    for row in rows {
+        row.is_open = row.bundle.is_some_and(|id| readable.contains(&BundleId(id)));
+    }
+    Ok(())
 }
 
 async fn rejected(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
@@ -233,6 +245,7 @@ fn left_of(result: &ResultView) -> Left {
         last: result.range.last(),
         status: result.status,
         account: result.account_id.map(|id| id.0),
+        part: Some(result.part),
     }
 }
 
@@ -285,6 +298,7 @@ fn heading(action: &ActionView, title: &str) -> String {
     match (action.total > WattHours::ZERO, done) {
         (false, _) => title.to_owned(),
         (true, CHANGED) => format!("{title}: {energy}"),
+        (true, _) if action.kind == ActionKind::UpdateMeasurement => format!("{title}: {energy} {done}"),
         (true, _) => format!("{} {energy}", sentence(done)),
     }
 }
@@ -304,6 +318,7 @@ const fn done(kind: ActionKind) -> &'static str {
         ActionKind::Withdraw => "withdrawn",
         ActionKind::Issue | ActionKind::CreateBundle => "issued",
         ActionKind::Expire => "expired",
+        ActionKind::UpdateMeasurement => "withdrawn",
         _ => CHANGED,
     }
 }

@@ -239,7 +239,7 @@ impl Row {
                 other: action.other.map(party),
                 beneficiary: beneficiary_of(&action.asked),
                 energy: (action.total > WattHours::ZERO).then(|| format::energy(action.total)),
-                bundles: (!action.results.is_empty()).then(|| format::count(action.results.len(), "bundle")),
+                bundles: (action.bundles > 0).then(|| format::count(action.bundles, "bundle")),
                 uncounted: (!action.is_counted).then(|| {
                     let events = action.last_event.0 - action.first_event.0 + 1;
                     format!("{} events", format::thousands(events))

@@ -141,7 +141,7 @@ fn strangers_see_nothing_and_everybody_their_own() {
 }
 
 #[test]
-fn what_a_large_action_did_is_counted_on_its_receipt() {
+fn what_a_large_action_did_is_counted_in_the_list_as_on_its_receipt() {
     let app = app();
     let registry = &app.testkit;
     let (account, metadata_id) = (registry.account("One"), registry.metadata());
@@ -154,6 +154,54 @@ fn what_a_large_action_did_is_counted_on_its_receipt() {
     let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
     let page = auditor.get("/ui/activity?kind=issue").expect(200);
     let receipt = receipts(&page)[0].to_owned();
-    assert!(page.text.contains(" events</span>") && !page.text.contains("2,100 bundles"), "{}", page.text);
+    assert!(page.text.contains(">2,100 bundles<") && page.text.contains("value=\"630000000\""), "{}", page.text);
     assert!(auditor.get(&receipt).expect(200).text.contains("of 2,100<"));
+}
+
+#[test]
+fn what_was_acted_on_is_counted_and_not_what_was_split_for_it() {
+    let app = app();
+    let (one, two) = prepare(&app);
+    let trader = Actor::User(app.testkit.user("Trader", &[Role::TradingUser], &[one]));
+    let half = Portion::Quantity(domain::WattHours(150_000));
+    let send = Deed::Transfer { target: two };
+    app.testkit.bundles(trader, one, &[BundleId(2)], half, send).expect("transferred");
+    let mut member = Browser::of(&app, &[Role::TradingUser], &[one]);
+    let page = member.get(&path(one)).expect(200);
+    let rows: Vec<&str> = page.text.split("<tr>").skip(1).filter(|row| row.contains(">Transfer<")).collect();
+    let newest = rows.first().expect("a transfer");
+    assert!(newest.contains("150 kWh") && newest.contains(">1 bundle<"), "{newest}");
+    // Of the bundles on their own receipt, those that they sent are named and lead nowhere.
+    let receipt = newest.split("href=\"").find(|rest| rest.starts_with("/ui/action/")).expect("a receipt");
+    let page = member.get(receipt.split('"').next().unwrap()).expect(200);
+    assert!(page.text.contains(">1 bundle, split off a larger one<"), "{}", page.text);
+    let links: Vec<&str> =
+        page.text.split("href=\"/ui/certificate/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(!links.is_empty() && page.text.contains(">transferred</td>"), "{}", page.text);
+    for id in links {
+        member.get(&format!("/ui/certificate/{id}")).expect(200);
+    }
+    let sent = page.text.split("<tr>").find(|row| row.contains(">transferred</td>")).expect("what was sent");
+    assert!(!sent.contains("href=\"/ui/certificate/"), "{sent}");
+}
+
+#[test]
+fn a_correction_says_what_it_withdrew() {
+    let app = app();
+    prepare(&app);
+    let update = domain::action::MeasurementUpdate {
+        measurement: domain::MeasurementId(2),
+        energy_wh: Some(299_000),
+        quality: None,
+        place: domain::action::StatedPlace::default(),
+        source: None,
+    };
+    app.testkit.act(Command::UpdateMeasurement(update)).expect("corrected");
+    let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
+    let page = auditor.get("/ui/activity?kind=update_measurement").expect(200);
+    assert!(page.text.contains("value=\"1000\"") && page.text.contains(">1 bundle<"), "{}", page.text);
+    let page = auditor.get(receipts(&page)[0]).expect(200);
+    assert!(page.text.contains("<h1>Update measurement: 1 kWh withdrawn</h1>"), "{}", page.text);
+    let withdrawn = page.text.split("<tr>").find(|row| row.contains(">withdrawn</td>")).expect("what was withdrawn");
+    assert!(withdrawn.contains("Withdrawn</span>"), "{withdrawn}");
 }

@@ -3,9 +3,9 @@
 use super::super::names::Names;
 use crate::format::{self, Markup};
 use crate::limits::ORIGINS_NAMED_MAX;
-use app::Origin;
+use app::{Origin, Part};
 use domain::{BundleStatus, WattHours};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// A bundle as an action leaves it.
 pub(in crate::screen) struct Left {
@@ -16,6 +16,8 @@ pub(in crate::screen) struct Left {
     pub last: u64,
     pub status: Option<BundleStatus>,
     pub account: Option<i64>,
+    /// What it is to the action, where that was told.
+    pub part: Option<Part>,
 }
 
 /// What becomes of a bundle.
@@ -31,6 +33,8 @@ pub(in crate::screen) enum Fate {
 
 pub(in crate::screen) struct Row {
     pub bundle: Option<i64>,
+    /// Whether it is there, and the visitor's to look at.
+    pub is_open: bool,
     pub parent: Option<i64>,
     pub first: String,
     pub last: String,
@@ -48,15 +52,22 @@ pub(in crate::screen) struct Counts {
     pub split: usize,
 }
 
-/// The fate of each, in the order in which an action tells of them: of a divided bundle the taken part comes first.
+/// The fate of each: as it was told, or by the order in which a preview tells of them, of a divided bundle the taken part
+/// first.
 pub(in crate::screen) fn fates(left: &[Left]) -> Vec<Fate> {
     let parents: HashSet<i64> =
         left.iter().filter(|one| one.status == Some(BundleStatus::Split)).filter_map(|one| one.bundle).collect();
     let mut begun = HashSet::new();
-    let fate = |one: &Left| match one.parent.filter(|parent| parents.contains(parent)) {
+    let mut untold = |one: &Left| match one.parent.filter(|parent| parents.contains(parent)) {
         _ if one.status == Some(BundleStatus::Split) => Fate::Split,
         Some(parent) if !begun.insert(parent) => Fate::Rest,
         _ => Fate::Taken,
+    };
+    let fate = |one: &Left| match one.part {
+        Some(Part::Taken) => Fate::Taken,
+        Some(Part::Parent) => Fate::Split,
+        Some(Part::Rest) => Fate::Rest,
+        None => untold(one),
     };
     left.iter().map(fate).collect()
 }
@@ -69,12 +80,22 @@ pub(in crate::screen) fn counts(fates: &[Fate]) -> Counts {
 /// When, by what and how bundles were produced, as facts.
 pub(in crate::screen) fn origin(origin: &Origin) -> Vec<(&'static str, String)> {
     let interval = format::interval_text(origin.from, origin.to);
-    let names: Vec<&str> = origin.devices.iter().take(ORIGINS_NAMED_MAX).map(String::as_str).collect();
-    let more = origin.devices.len() - names.len();
-    let devices = names.join(", ");
-    let devices = if more > 0 { format!("{devices} and {more} more") } else { devices };
+    let devices = named(&origin.devices);
     let technologies: Vec<&str> = origin.technologies.iter().take(ORIGINS_NAMED_MAX).map(String::as_str).collect();
-    vec![("Produced (UTC)", interval), ("Produced by", devices), ("Technology", technologies.join(", "))]
+    let mut facts = vec![("Produced (UTC)", interval), ("Produced by", devices)];
+    if !origin.stored_from.is_empty() {
+        let made_by = named(&origin.stored_from);
+        facts.push(("From storage, made by", made_by));
+    }
+    facts.push(("Technology", technologies.join(", ")));
+    facts
+}
+
+/// The first of some names, and how many more there are.
+fn named(all: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = all.iter().take(ORIGINS_NAMED_MAX).map(String::as_str).collect();
+    let (more, names) = (all.len() - names.len(), names.join(", "));
+    if more > 0 { format!("{names} and {more} more") } else { names }
 }
 
 /// In how many bundles, in words.
@@ -93,6 +114,7 @@ pub(in crate::screen) fn row(left: &Left, fate: Fate, done: &'static str, names:
     let quantity = left.last.saturating_sub(left.first).saturating_add(1);
     Row {
         bundle: left.bundle,
+        is_open: left.bundle.is_some(),
         parent: left.parent,
         first: format::thousands(left.first),
         last: format::thousands(left.last),
@@ -113,7 +135,7 @@ mod tests {
     use super::*;
 
     fn left(bundle: Option<i64>, parent: Option<i64>, status: BundleStatus) -> Left {
-        Left { bundle, parent, first: 1, last: 2, status: Some(status), account: Some(1) }
+        Left { bundle, parent, first: 1, last: 2, status: Some(status), account: Some(1), part: None }
     }
 
     #[test]
