@@ -371,8 +371,8 @@ pub(crate) fn discharged_of(
         store::storage::sdrs_by_ids(connection, &ids)?.into_iter().map(|sdr| (sdr.id, sdr.efficiency)).collect();
     let discharged = |draw: &Draw| {
         let efficiency = *factors.get(&draw.sdr_id)?;
-        let (sdr_id, scr_id, storage) = (draw.sdr_id, draw.scr_id, draw.attributes_id);
-        Some((draw.id, Discharged { sdr_id, scr_id, efficiency, storage }))
+        let storage = draw.attributes_id;
+        Some((draw.id, Discharged { sdr_id: draw.sdr_id, scr_id: draw.scr_id, efficiency, storage }))
     };
     Ok(draws.iter().filter_map(discharged).collect())
 }

@@ -315,10 +315,10 @@ const fn done(kind: ActionKind) -> &'static str {
         ActionKind::Reserve => "reserved",
         ActionKind::Lock => "locked",
         ActionKind::Unlock => "unlocked",
-        ActionKind::Withdraw => "withdrawn",
+        // A correction withdraws what the lower reading does not cover.
+        ActionKind::Withdraw | ActionKind::UpdateMeasurement => "withdrawn",
         ActionKind::Issue | ActionKind::CreateBundle => "issued",
         ActionKind::Expire => "expired",
-        ActionKind::UpdateMeasurement => "withdrawn",
         _ => CHANGED,
     }
 }

@@ -181,8 +181,8 @@ fn what_was_acted_on_is_counted_and_not_what_was_split_for_it() {
     for id in links {
         member.get(&format!("/ui/certificate/{id}")).expect(200);
     }
-    let sent = page.text.split("<tr>").find(|row| row.contains(">transferred</td>")).expect("what was sent");
-    assert!(!sent.contains("href=\"/ui/certificate/"), "{sent}");
+    let row = page.text.split("<tr>").find(|row| row.contains(">transferred</td>")).expect("what was sent");
+    assert!(!row.contains("href=\"/ui/certificate/"), "{row}");
 }
 
 #[test]

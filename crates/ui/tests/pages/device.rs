@@ -209,7 +209,7 @@ fn a_fleet_is_summed_up_by_technology_and_goes_on_over_pages() {
 
 /// The hours of all lines of a legend.
 fn counted(page: &str) -> usize {
-    let legend = page.split_once("<ul class=\"legend\">").expect("a legend").1.split_once("</ul>").unwrap().0;
+    let legend = page.split_once("<ul class=\"legend\">").expect("a legend").1.split_once("</ul>").expect("its end").0;
     let lines = legend.split("</li>").filter_map(|line| line.rsplit_once(": ")?.1.strip_suffix("s").or(Some("1 hour")));
     lines.map(|hours| hours.trim_end_matches(" hour").replace(',', "").parse::<usize>().expect("a count")).sum()
 }
