@@ -291,6 +291,14 @@ def test_narrow(browser):
     """On a telephone no page is wider than its window: what is wide scrolls by itself."""
     visitor = Visitor(browser, "producer", viewport={"width": 390, "height": 800})
     places = ("", "/certificates", "/devices", "/whitelist", "/activity")
+    page = visitor.page
+    page.goto("/ui/account/1/certificates")
+    expect(page.get_by_role("checkbox", name=re.compile("^Select bundle")).first).to_be_in_viewport()
+    expect(page.get_by_label("Energy source")).to_be_hidden()
+    expect(page.locator(".scroll.wide")).to_have_count(1)
+    page.get_by_text("Filters", exact=True).click()
+    expect(page.get_by_label("Energy source")).to_be_visible()
+    visitor.examine()
     narrow(visitor, ("/ui/accounts", "/ui/help", "/ui/certificate/1", "/ui/device/1", *(f"/ui/account/1{place}" for place in places)))
     storage = Visitor(browser, "issuer", viewport={"width": 390, "height": 800})
     found = link_to(storage.page, "/ui/devices", "Wobblestone Battery")
@@ -381,7 +389,7 @@ def test_without_scripts(browser):
     page.get_by_role("button", name="Transfer…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Transfer certificates")
     expect(page.locator("dl.figures")).to_contain_text("2 bundles")
-    page.get_by_label("To which account").select_option("Marrowfield Trading")
+    send_to(page, "Marrowfield Trading")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^Transfer .* Wh\?$|^Transfer .*\?$"))
     page.get_by_role("link", name="Do nothing").click()
@@ -456,7 +464,7 @@ def test_standing_order(browser):
     page.goto("/ui/account/1")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Standing orders").click()
     page.get_by_role("link", name="Order transfers").click()
-    page.get_by_label("To which account").select_option("Marrowfield Trading")
+    send_to(page, "Marrowfield Trading")
     day = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=2)
     page.get_by_label("First due").fill(f"{day}T06:00Z")
     page.get_by_label("Or a share in percent").fill("much")
@@ -524,6 +532,13 @@ def test_storage(browser):
     page.get_by_role("region", name="Certificates issued on it").get_by_role("link").first.click()
     expect(page.get_by_role("heading", name="Back through storage")).to_be_visible()
     visitor.examine()
+    # And from what was cancelled on again, to the same certificates.
+    certified = page.url
+    page.locator("ol.chain a[href^='/ui/certificate/']").click()
+    expect(page.get_by_role("heading", name="On through storage")).to_be_visible()
+    visitor.examine()
+    page.locator(f"ol.chain a[href='{urlsplit(certified).path}']").click()
+    expect(page).to_have_url(certified)
     page.goto(storage)
     expect(page.get_by_role("heading", name="Where every watt-hour is")).to_be_visible()
     visitor.examine()
@@ -574,7 +589,7 @@ def test_main_job(browser):
     page.get_by_role("button", name="Select all", exact=True).click()
     expect(page.locator("[data-selected]")).to_have_text("3 bundles selected: 3 MWh (3,000,000 Wh)")
     page.get_by_role("button", name="Transfer…").click()
-    page.get_by_label("To which account").select_option("Marrowfield Trading")
+    send_to(page, "Marrowfield Trading")
     page.get_by_label("Percent").fill("30")
     expect(page.get_by_role("radio", name="Another share of each bundle")).to_be_checked()
     page.get_by_role("radio", name="Half of each bundle").check()
@@ -615,6 +630,9 @@ def test_main_job(browser):
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled 1.5 MWh")
     expect(page.get_by_text("Bakery <b>of the corner</b>", exact=True)).to_be_visible()
     supplier.examine()
+    page.get_by_role("searchbox", name="Search", exact=True).fill("bakery")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled 1.5 MWh")
     # A receipt can be loaded again, and does nothing again.
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled 1.5 MWh")
@@ -623,6 +641,13 @@ def test_main_job(browser):
     expect(page.get_by_role("button", name="Transfer…")).to_have_count(0)
     supplier.examine()
     supplier.finish()
+
+
+def send_to(page, name):
+    """Chooses the account of a name, which is told with whose it is."""
+    field = page.get_by_label("To which account")
+    option = field.locator("option", has_text=re.compile(rf"^{name} \("))
+    field.select_option(option.get_attribute("value"))
 
 
 def choose_day(page, day):

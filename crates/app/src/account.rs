@@ -11,7 +11,7 @@ use domain::{
     WattHours,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Connection;
 
@@ -30,6 +30,14 @@ pub struct AccountSummary {
     pub energy: WattHours,
     /// The same by what it was made from, as the certificates state it.
     pub energy_by_source: BTreeMap<&'static str, WattHours>,
+}
+
+/// An account that lets another one send to it.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    pub account: Account,
+    /// What the organisation behind it is called.
+    pub organisation: Option<String>,
 }
 
 impl Registry {
@@ -116,6 +124,29 @@ impl Registry {
         let rows =
             self.of_account(caller, id, fresh, |connection| list(connection, id, paging.after, paging.rows()))?;
         Ok(paging.page(rows, |account| account.id.0))
+    }
+
+    /// The accounts to which this one may send, with the organisations behind them: they let it send, so whose they are is
+    /// its business. In the order of their ids. Blocks.
+    pub fn receivers(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+        paging: Paging<i64>,
+        fresh: Option<EventNumber>,
+    ) -> Result<Page<Receiver, i64>, Error> {
+        let rows = self.of_account(caller, id, fresh, |connection| {
+            let accounts = store::account::receivers(connection, id, paging.after, paging.rows())?;
+            let ids: BTreeSet<i64> = accounts.iter().filter_map(|account| Some(account.organisation_id?.0)).collect();
+            let organisations = store::organisation::by_ids(connection, &ids.into_iter().collect::<Vec<_>>())?;
+            let names: BTreeMap<_, _> = organisations.into_iter().map(|of| (of.id, of.description.name)).collect();
+            let of = |account: Account| Receiver {
+                organisation: account.organisation_id.and_then(|id| names.get(&id).cloned()),
+                account,
+            };
+            Ok(accounts.into_iter().map(of).collect())
+        })?;
+        Ok(paging.page(rows, |receiver: &Receiver| receiver.account.id.0))
     }
 
     /// The account of exactly this name, for who may put it on the whitelist of `receiver`: the whitelist would tell them the

@@ -45,7 +45,7 @@ mod timed;
 mod work;
 mod writer;
 
-pub use account::AccountSummary;
+pub use account::{AccountSummary, Receiver};
 pub use action::{
     ActionPlace, ActionQuery, ActionView, AnyAction, Origin, Part, REJECTED_KEPT_DAYS, RejectedView, ResultView,
 };
@@ -85,8 +85,8 @@ pub use settings::Settings;
 pub use sheet::{Cell, Sheet, SheetFormat};
 pub use source::{Settings as SourceSettings, Wait};
 pub use storage::{
-    Allocated, COURSE_RECORDS_MAX, ChargeView, DischargeView, Discharged, DrawView, StorageChain, StorageCourse,
-    StorageFlow, StorageQuery, StorageStep, StorageSummary, Unrecorded,
+    Allocated, COURSE_RECORDS_MAX, ChargeView, DischargeView, Discharged, DrawView, DrawnOn, StorageChain,
+    StorageCourse, StorageFlow, StorageQuery, StorageStep, StorageSummary, StorageUse, Unrecorded,
 };
 pub use store::bundle::{Place, listing::Order};
 pub use store::job::{JobKind, JobState};

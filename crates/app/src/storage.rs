@@ -1,8 +1,10 @@
 //! Storage records are read within the caller's scope, and followed from a discharge back to what was cancelled. They are
 //! made through the queue like everything else.
 
+mod forward;
 mod history;
 
+pub use forward::{DrawnOn, StorageUse};
 pub use history::{COURSE_RECORDS_MAX, StorageCourse, StorageFlow, StorageStep};
 pub use store::storage::Unrecorded;
 

@@ -54,12 +54,17 @@ pub(crate) const JOB_BUNDLES_SHOWN_MAX: usize = 20;
 pub(crate) const RECORDS_LOOKED_AT_MAX: usize = 5;
 /// Actions on one page of activity.
 pub(crate) const ACTIONS_PER_PAGE: usize = 50;
+/// Cancellations among which a search looks for a beneficiary, and letters of the name from which on it does.
+pub(crate) const CANCELLATIONS_LOOKED_AT_MAX: usize = 500;
+pub(crate) const BENEFICIARY_CHARS_MIN: usize = 3;
 /// Accounts, and devices, that a search finds by name.
 pub(crate) const HITS_MAX: usize = 20;
 /// Transfers into an account that its overview tells of.
 pub(crate) const RECEIVED_SHOWN_MAX: usize = 5;
 /// Bundles that a receipt offers to act on at once.
 pub(crate) const NEXT_BUNDLES_MAX: usize = 2_000;
+/// Bundles that are named where a discharge led to them.
+pub(crate) const BUNDLES_NAMED_MAX: usize = 20;
 /// Devices that are named where bundles are from.
 pub(crate) const ORIGINS_NAMED_MAX: usize = 3;
 /// Devices and years that a plot offers.

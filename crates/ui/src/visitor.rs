@@ -6,7 +6,7 @@
 use crate::done::Done;
 use crate::limits::COOKIE_CHARS_MAX;
 use crate::{Failure, Ui};
-use app::{AccountView, Caller, UserView};
+use app::{AccountView, Caller, Receiver, UserView};
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::header::{COOKIE, ORIGIN, SET_COOKIE};
 use axum::http::request::Parts;
@@ -107,6 +107,16 @@ impl FromRequestParts<Ui> for Visitor {
 impl Known {
     pub(crate) fn of(view: AccountView) -> Self {
         Self { has_storage: view.has_storage, ..Self::named(view.account.id, view.account.name) }
+    }
+
+    /// One that may be sent to, with whose it is.
+    pub(crate) fn receiver(receiver: Receiver) -> Self {
+        let Receiver { account, organisation } = receiver;
+        let named = match organisation.filter(|name| *name != account.name) {
+            Some(organisation) => format!("{} ({organisation})", account.name),
+            None => account.name,
+        };
+        Self::named(account.id, named)
     }
 
     /// One of which no more is known than what it is called.

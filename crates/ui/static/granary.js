@@ -37,8 +37,22 @@
     }
   }
 
+  // What filters a list is folded where there is little room for both.
+  const narrow = window.matchMedia("(max-width: 50rem)");
+  function fold() {
+    for (const filters of document.querySelectorAll("details.fold")) filters.open = !narrow.matches;
+  }
+  narrow.addEventListener("change", fold);
+
+  // A box that is narrower than what is in it says so.
+  function hint() {
+    for (const box of document.querySelectorAll(".scroll")) box.classList.toggle("wide", box.scrollWidth - box.clientWidth > 8);
+  }
+  window.addEventListener("resize", hint);
+
   function prepare(root) {
     localise(root);
+    hint();
     for (const button of root.querySelectorAll("[data-copy], [data-print]")) button.hidden = false;
   }
 
@@ -116,6 +130,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    fold();
     prepare(document);
     document.querySelectorAll("[data-told]").forEach(tell);
   });

@@ -96,11 +96,12 @@ async fn act(
     let deed = Deed::parse(&deed).ok_or(Failure::NoSuchPage)?;
     let ids = order::bundles(&fields);
     let order = read(&ui, visitor, fields, deed, AccountId(id), ids.clone()).await?;
-    if order.selected.is_empty() {
+    let step = order.fields.get("step").unwrap_or_default().to_owned();
+    // A second click may find that the first has moved them on, and is to hear what that came to.
+    if order.selected.is_empty() && step != "do" {
         let faults = vec![Fault::of("granular_certificate_bundle_ids", "Select at least one bundle")];
         return ask(order, &ids, Some(Refused::of_fields("Nothing is selected", faults)));
     }
-    let step = order.fields.get("step").unwrap_or_default().to_owned();
     if step == "fit" {
         let fitting = order.fitting();
         return ask(order, &fitting, None);
@@ -181,8 +182,8 @@ async fn read(
             let mut receivers = Vec::new();
             if deed == Deed::Transfer {
                 let paging = Paging { limit: CHOICES_MAX, after: None };
-                let found = registry.account_whitelist(&caller, account, true, paging, fresh)?.entries;
-                receivers.extend(found.into_iter().map(|account| Known::named(account.id, account.name)));
+                let found = registry.receivers(&caller, account, paging, fresh)?.entries;
+                receivers.extend(found.into_iter().map(Known::receiver));
             }
             Ok((known, selected, receivers))
         })

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
-use domain::{AccountId, ActionId, ActionKind, Capability, EventNumber, RejectedActionId, WattHours};
+use domain::{AccountId, ActionId, ActionKind, Capability, EventNumber, RejectedActionId, Role, WattHours};
 use serde_json::{Map, Value};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,7 +137,7 @@ async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result
     show(&Page {
         heading: "Activity",
         lead: scope.lead,
-        kinds: ActionKind::ALL.iter().map(|kind| (kind.name(), title(*kind))).collect(),
+        kinds: kinds(visitor).map(|kind| (kind.name(), title(kind))).collect(),
         next: next.map(|place| format!("{address}?{}", given.with("after", Some(&text_of(place))))),
         first: after.map(|_| format!("{address}?{}", given.with("after", None))),
         frame: scope.frame,
@@ -148,6 +148,58 @@ async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result
         faults,
         rows,
     })
+}
+
+/// The kinds of action that the visitor can come across: what may be done from or to their accounts, and by themselves.
+fn kinds(visitor: &Visitor) -> impl Iterator<Item = ActionKind> {
+    let reads_all = visitor.may(Capability::ReadEverything);
+    let is_member = !visitor.accounts.is_empty();
+    let has_storage = visitor.accounts.iter().any(|account| account.has_storage);
+    let trades = is_member && (visitor.has_role(Role::TradingUser) || visitor.has_role(Role::ProductionUser));
+    let changes_devices = visitor.may(Capability::ManageDevices) || visitor.has_role(Role::ProductionUser);
+    let submits = visitor.may(Capability::SubmitReadings) || visitor.has_role(Role::ProductionUser);
+    let registers = visitor.may(Capability::ManageDevices);
+    let can_have = move |kind: ActionKind| match kind {
+        ActionKind::UpdateUser => true,
+        ActionKind::Transfer
+        | ActionKind::Cancel
+        | ActionKind::Claim
+        | ActionKind::Reserve
+        | ActionKind::Lock
+        | ActionKind::Unlock
+        | ActionKind::Withdraw
+        | ActionKind::UpdateMutables
+        | ActionKind::UpdateWhitelist
+        | ActionKind::UpdateAccount
+        | ActionKind::RecurringTransfer
+        | ActionKind::RecurringCancel
+        | ActionKind::RunOrder => is_member,
+        ActionKind::EndOrder | ActionKind::PauseOrder | ActionKind::ResumeOrder => trades,
+        ActionKind::CreateDevice => is_member || registers,
+        ActionKind::UpdateDevice => changes_devices,
+        ActionKind::ApproveDevice | ActionKind::DeleteDevice => registers,
+        ActionKind::SubmitReadings | ActionKind::UpdateMeasurement | ActionKind::DeleteMeasurement => submits,
+        ActionKind::CreateScr
+        | ActionKind::CreateSdr
+        | ActionKind::WithdrawScr
+        | ActionKind::WithdrawSdr
+        | ActionKind::IssueSdgc => has_storage,
+        ActionKind::CreateUser
+        | ActionKind::ChangeRole
+        | ActionKind::DeleteUser
+        | ActionKind::CreateOrganisation
+        | ActionKind::UpdateOrganisation
+        | ActionKind::DeleteOrganisation
+        | ActionKind::CreateAccount
+        | ActionKind::DeleteAccount
+        | ActionKind::CreateMetadata
+        | ActionKind::Issue
+        | ActionKind::CreateBundle
+        | ActionKind::ReleaseHold
+        | ActionKind::ImportSeed
+        | ActionKind::Expire => false,
+    };
+    ActionKind::ALL.iter().copied().filter(move |kind| reads_all || can_have(*kind))
 }
 
 /// What is asked for; a filter that cannot be read filters nothing, and is told.

@@ -12,19 +12,43 @@ use crate::Ui;
 use crate::failure::Failure;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
-use crate::limits::RESULTS_PER_PAGE;
+use crate::limits::{BUNDLES_NAMED_MAX, RESULTS_PER_PAGE};
 use crate::visitor::{Known, Visitor};
-use app::{CertificateView, EventView, FieldView, LineageBundle, Relation, StorageChain};
+use app::{
+    Caller, CertificateView, DrawView, DrawnOn, Error, EventView, FieldView, LineageBundle, Registry, Relation,
+    StorageChain,
+};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
+use domain::action::PURPOSE_STORAGE;
 use domain::event::decode::FieldValue;
 use domain::event::{Entity, EventType};
-use domain::{AccountId, BundleId, BundleStatus};
+use domain::{AccountId, BundleId, BundleStatus, Draw, EventNumber, WattHours};
 use std::fmt::Write as _;
 use tree::Part;
+
+/// The way on from what was cancelled for storage.
+struct Onward {
+    scr: i64,
+    storage: String,
+    storage_id: i64,
+    charged: Markup,
+    discharges: Vec<Outcome>,
+    has_more: bool,
+}
+
+/// What one discharge drew of it, and what was issued on that.
+struct Outcome {
+    sdr: i64,
+    discharged: Markup,
+    drawn: Markup,
+    certificates: Markup,
+    bundles: Vec<(i64, Markup)>,
+    has_more: bool,
+}
 
 /// The way back from a certificate of a discharge.
 struct Chain {
@@ -74,6 +98,8 @@ struct Page {
     deeds: Vec<Deed>,
     /// Of one that was issued on a discharge: back to what was cancelled.
     chain: Option<Chain>,
+    /// Of one that was cancelled for storage: on to what came out.
+    onward: Option<Onward>,
     parts: Vec<Part>,
     /// Of the drawing, in its own units.
     height: u64,
@@ -109,7 +135,7 @@ struct Happened {
 
 async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>) -> Result<Response, Failure> {
     let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
-    let (found, lineage, names) = ui
+    let (found, lineage, names, onward) = ui
         .blocking(move |registry| {
             let found = registry.certificate(&caller, BundleId(id), fresh)?;
             let lineage = registry.lineage(&caller, BundleId(id), fresh)?;
@@ -119,7 +145,10 @@ async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>
             let wanted = std::iter::once(bundle.account_id).chain(beneficiary).chain(held).map(|id| id.0);
             let wanted = wanted.chain(lineage.events.iter().flat_map(|event| &event.after).filter_map(account_of));
             let names = Names::of(registry, &caller, wanted.collect::<Vec<_>>(), &[bundle.account_id.0], fresh)?;
-            Ok((found, lineage, names))
+            let purpose = bundle.cancellation.as_ref().and_then(|of| of.purpose.as_deref());
+            let onward =
+                if purpose == Some(PURPOSE_STORAGE) { onward(registry, &caller, bundle.id, fresh)? } else { None };
+            Ok((found, lineage, names, onward))
         })
         .await?;
     let bundle = &found.view.bundle;
@@ -149,6 +178,7 @@ async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>
         capacity: format::power(device.capacity_watts),
         deeds: deeds(&visitor, &found),
         chain: found.chain.as_ref().map(|chain| Chain::of(chain, &found, &visitor)),
+        onward,
         parts,
         height,
         has_more_family: lineage.has_more_bundles || lineage.bundles.len() > family.len(),
@@ -156,6 +186,41 @@ async fn certificate(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>
         has_more_events: lineage.has_more_events || lineage.events.len() > events.len(),
         events,
     })
+}
+
+fn onward(
+    registry: &Registry,
+    caller: &Caller,
+    id: BundleId,
+    fresh: Option<EventNumber>,
+) -> Result<Option<Onward>, Error> {
+    let Some(found) = registry.storage_use(caller, id, fresh)? else { return Ok(None) };
+    let scr = &found.charge.scr;
+    let storage = registry.device(caller, scr.device_id, fresh)?;
+    let interval = |of: domain::Interval| format::interval(of.start(), of.end());
+    let outcome = |of: &DrawnOn| {
+        let sum = |of: &dyn Fn(&Draw) -> WattHours, draws: &[DrawView]| -> WattHours {
+            draws.iter().map(|view| of(&view.draw)).sum()
+        };
+        let (sdr, draws) = (&of.discharge.sdr, &of.discharge.draws);
+        let bundles = of.bundles.iter().take(BUNDLES_NAMED_MAX);
+        Outcome {
+            sdr: sdr.id.0,
+            discharged: interval(sdr.interval),
+            drawn: format::energy(sum(&|draw| draw.taken.total(), draws)),
+            certificates: format::energy(sum(&|draw| draw.certificates, draws)),
+            bundles: bundles.map(|view| (view.bundle.id.0, format::energy(view.bundle.range.quantity()))).collect(),
+            has_more: of.bundles.len() > BUNDLES_NAMED_MAX,
+        }
+    };
+    Ok(Some(Onward {
+        scr: scr.id.0,
+        storage: storage.description.name,
+        storage_id: scr.device_id.0,
+        charged: interval(scr.interval),
+        discharges: found.discharges.iter().map(outcome).collect(),
+        has_more: found.has_more,
+    }))
 }
 
 fn frame(visitor: &Visitor, id: i64, account: AccountId, names: &Names) -> Frame {

@@ -1,18 +1,18 @@
 //! What the search field leads to: the thing of that name or number, if the visitor may see it.
 
-use crate::Ui;
 use crate::failure::Failure;
 use crate::form::{Fields, Parameters};
 use crate::frame::{Frame, show};
-use crate::limits::{CHOICES_MAX, HITS_MAX};
+use crate::limits::{BENEFICIARY_CHARS_MIN, CANCELLATIONS_LOOKED_AT_MAX, CHOICES_MAX, HITS_MAX};
 use crate::visitor::{Known, Visitor};
-use app::{Caller, DeviceFilter, Paging, Registry};
+use crate::{Ui, format};
+use app::{ActionQuery, AnyAction, Caller, DeviceFilter, Paging, Registry};
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use domain::{AccountId, ActionId, BundleId, Device, DeviceId, EventNumber};
+use domain::{AccountId, ActionId, ActionKind, BundleId, Device, DeviceId, EventNumber};
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/search", get(search))
@@ -57,6 +57,7 @@ async fn search(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Para
                 hits.push(Hit { to, what: "Receipt of action", name: found.id.0.to_string() });
             }
             hits.extend(named(registry, &caller, &text, fresh)?);
+            hits.extend(cancelled_for(registry, &caller, &text, fresh)?);
             Ok(hits)
         })
         .await?;
@@ -96,4 +97,35 @@ fn named(registry: &Registry, caller: &Caller, text: &str, fresh: Option<EventNu
     let hit =
         |device: Device| Hit { to: format!("/ui/device/{}", device.id), what: "Device", name: device.description.name };
     Ok(hits.map(hit).take(HITS_MAX).collect())
+}
+
+/// Receipts of cancellations by a part of the beneficiary's name, among the newest that are the visitor's business.
+fn cancelled_for(
+    registry: &Registry,
+    caller: &Caller,
+    text: &str,
+    fresh: Option<EventNumber>,
+) -> Result<Vec<Hit>, app::Error> {
+    let wanted = text.to_lowercase();
+    if wanted.chars().count() < BENEFICIARY_CHARS_MIN || text.parse::<i64>().is_ok() {
+        return Ok(Vec::new());
+    }
+    let query = ActionQuery { kind: Some(ActionKind::Cancel), is_accepted: Some(true), ..ActionQuery::default() };
+    let paging = Paging { limit: CANCELLATIONS_LOOKED_AT_MAX, after: None };
+    let found = registry.actions_in_brief(caller, &query, paging, fresh)?.entries;
+    let hit = |action: AnyAction| {
+        let AnyAction::Accepted(action) = action else { return None };
+        let beneficiary = action.asked.get("beneficiary")?.as_str()?;
+        if !beneficiary.to_lowercase().contains(&wanted) {
+            return None;
+        }
+        let energy = if action.is_counted { format!("{}, ", format::exact(action.total)) } else { String::new() };
+        let at = format::instant_text(action.completed_at);
+        Some(Hit {
+            to: format!("/ui/action/{}", action.id),
+            what: "Cancelled for",
+            name: format!("{beneficiary}, {energy}{at} UTC"),
+        })
+    };
+    Ok(found.into_iter().filter_map(hit).take(HITS_MAX).collect())
 }

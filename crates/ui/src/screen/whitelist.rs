@@ -15,7 +15,7 @@ use axum::extract::{Path, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::{Account, AccountId, Capability};
+use domain::{AccountId, Capability};
 use serde_json::json;
 
 /// The parameters that say where a list goes on.
@@ -80,21 +80,18 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, fields: &Fields, told: Told) 
     let (view, senders, receivers) = ui
         .blocking(move |registry| {
             let view = registry.account(&caller, account, fresh)?;
-            let list = |inverse, after| {
-                let paging = Paging { limit: WHITELIST_PER_PAGE, after };
-                registry.account_whitelist(&caller, account, inverse, paging, fresh)
-            };
-            Ok((view, list(false, senders_after)?, list(true, receivers_after)?))
+            let paging = |after| Paging { limit: WHITELIST_PER_PAGE, after };
+            let senders = registry.account_whitelist(&caller, account, false, paging(senders_after), fresh)?;
+            Ok((view, senders, registry.receivers(&caller, account, paging(receivers_after), fresh)?))
         })
         .await?;
     let address = format!("/ui/account/{id}/whitelist");
-    let of = |listed, name| List::of(listed, fields, name, &address);
     let known = Known::of(view);
     Ok(Page {
         id,
         name: known.name.clone(),
-        senders: of(senders, SENDERS_AFTER),
-        receivers: of(receivers, RECEIVERS_AFTER),
+        senders: List::of(senders, |of| Known::named(of.id, of.name), (fields, SENDERS_AFTER), &address),
+        receivers: List::of(receivers, Known::receiver, (fields, RECEIVERS_AFTER), &address),
         may_change: visitor.may(Capability::UpdateWhitelist(account)),
         frame: Frame::of_account(visitor, "Whitelist", &address, known),
         told,
@@ -102,10 +99,14 @@ async fn page(ui: &Ui, visitor: &Visitor, id: i64, fields: &Fields, told: Told) 
 }
 
 impl List {
-    fn of(listed: Listed<Account, i64>, fields: &Fields, after: &'static str, address: &str) -> Self {
+    fn of<T>(
+        listed: Listed<T, i64>,
+        known: impl Fn(T) -> Known,
+        (fields, after): (&Fields, &'static str),
+        address: &str,
+    ) -> Self {
         let next = listed.next.map(|id| format!("{address}?{}", fields.with(after, Some(&id.to_string()))));
-        let of = |account: Account| Known::named(account.id, account.name);
-        Self { accounts: listed.entries.into_iter().map(of).collect(), is_later: fields.get(after).is_some(), next }
+        Self { accounts: listed.entries.into_iter().map(known).collect(), is_later: fields.get(after).is_some(), next }
     }
 }
 

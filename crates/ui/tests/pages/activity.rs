@@ -34,6 +34,35 @@ fn receipts(page: &Answer) -> Vec<&str> {
 }
 
 #[test]
+fn only_what_the_visitor_can_come_across_is_offered_to_filter_by() {
+    let app = app();
+    let (one, _) = prepare(&app);
+    let offers = |roles: &[Role], accounts: &[AccountId]| {
+        let page = Browser::of(&app, roles, accounts).get("/ui/activity").expect(200).text;
+        let (_, kinds) = page.split_once("name=\"kind\"").expect("a filter by action");
+        kinds.split("</select>").next().expect("its end").to_owned()
+    };
+    for (roles, accounts, offered, not) in [
+        (
+            &[Role::TradingUser][..],
+            &[one][..],
+            &["transfer", "withdraw", "pause_recurring"][..],
+            &["create_user", "submit_readings", "create_scr", "import_seed"][..],
+        ),
+        (&[Role::ProductionUser], &[one], &["submit_readings", "update_device"], &["approve_device", "issue"]),
+        (&[Role::MeasurementBody], &[], &["submit_readings"], &["transfer", "create_device"]),
+        (&[Role::Auditor], &[], &["import_seed", "create_user", "transfer"], &[]),
+    ] {
+        let kinds = offers(roles, accounts);
+        for (names, is_there) in [(offered, true), (not, false)] {
+            for name in names {
+                assert_eq!(kinds.contains(&format!("value=\"{name}\"")), is_there, "{name} for {roles:?}: {kinds}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_was_done_and_refused_is_listed_with_its_receipt() {
     let app = app();
     let (one, _) = prepare(&app);

@@ -1,7 +1,9 @@
 //! What the search field finds.
 
 use crate::{Browser, app};
-use domain::Role;
+use domain::action::{BundleAction, Deed, IssueChunk, Portion};
+use domain::{Actor, BundleId, Command, Role};
+use testkit::{at, hours_from};
 
 #[test]
 fn names_numbers_and_issuances_are_found_by_those_who_may_see_them() {
@@ -22,6 +24,25 @@ fn names_numbers_and_issuances_are_found_by_those_who_may_see_them() {
         let found = browsers.map(|browser| browser.get(&path).header("location").map(str::to_owned));
         let expected = if asked == "other" { [None, Some(to)] } else { [Some(to), None] };
         assert_eq!(found, expected, "{asked}");
+    }
+    // For whom something was cancelled is found by those who may read it.
+    let metadata_id = kit.metadata();
+    let (from, to) = (at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
+    kit.readings(device, hours_from(from, 1), 300_000);
+    kit.act(Command::Issue(IssueChunk { metadata_id, devices: vec![device], from, to })).expect("issued");
+    let beneficiary = Some("Bakery <i>of</i> the corner".to_owned());
+    let deed = Deed::Cancel { beneficiary, beneficiary_account: None, purpose: None };
+    let action = BundleAction { source: north, bundles: vec![BundleId(1)], portion: Portion::Whole, deed };
+    // As it is kept of a request over HTTP.
+    let asked = "{\"beneficiary\":\"Bakery <i>of</i> the corner\"}".to_owned();
+    let pending = kit.registry.submit_as(Actor::Operator, Command::Bundles(action), asked);
+    pending.and_then(app::Pending::wait).expect("cancelled");
+    let found = member.get("/ui/search?q=bakery").expect(303);
+    let receipt = found.header("location").expect("a receipt").to_owned();
+    assert!(member.get(&receipt).expect(200).text.contains("Bakery &#60;i&#62;of"), "{receipt}");
+    for (browser, asked) in [(&mut stranger, "bakery"), (&mut member, "ba")] {
+        let page = browser.get(&format!("/ui/search?q={asked}")).expect(200);
+        assert!(page.text.contains("Nothing that you may see is called"), "{}", page.text);
     }
     let page = member.get("/ui/search?q=1-electricity-20260224T050000Z").expect(200);
     for account in [north, south] {

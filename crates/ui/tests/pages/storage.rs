@@ -197,7 +197,12 @@ fn a_certificate_leads_back_to_what_was_cancelled() {
     told(&page, &["href=\"/ui/storage/sdr/1\"", "href=\"/ui/storage/scr/1\""]);
     let cancelled = page.text.rsplit("href=\"/ui/certificate/").find(|rest| rest.contains("cancelled for storage"));
     let cancelled = cancelled.and_then(|rest| rest.split('"').next()).expect("the way back ends at a bundle");
-    told(&owner.get(&format!("/ui/certificate/{cancelled}")).expect(200), &["Cancelled", "1–100"]);
+    // And from there on again.
+    let onward = ["On through storage", "Charge record 1", "href=\"/ui/storage/sdr/1\"", "drew "];
+    let cancelled_page = format!("/ui/certificate/{cancelled}");
+    let from = owner.get(&cancelled_page).expect(200);
+    told(&from, &["Cancelled", "1–100", &format!("<a href=\"{certificate}\">bundle {id}</a> (")]);
+    told(&from, &onward);
     // Who buys it sees the way, and nothing behind it.
     stored
         .app
@@ -224,6 +229,11 @@ fn a_certificate_leads_back_to_what_was_cancelled() {
     let choice = format!("<option value=\"{}\">Battery &#60;b&#62;one&#60;/b&#62;</option>", stored.battery);
     assert!(list.text.matches(&choice).count() == 1 && !list.text.contains(">farm</option>"), "{}", list.text);
     told(&owner.get(sdr).expect(200), &["They are held by others"]);
+    let from = owner.get(&cancelled_page).expect(200);
+    told(&from, &onward);
+    told(&from, &["None of them that you may read is issued."]);
+    assert!(!from.text.contains(&certificate), "{}", from.text);
+    assert!(!owner.get("/ui/certificate/1").expect(200).text.contains("On through storage"), "it was split");
     // What was not issued on a discharge has no such way.
     assert!(!issuer.get(&format!("/ui/certificate/{cancelled}")).expect(200).text.contains("Back through storage"));
 }

@@ -91,3 +91,17 @@ fn who_may_not_change_it_sees_no_form_and_changes_nothing() {
     let senders = app.with_user(&[Role::Auditor], &[]).get(&format!("/account/{}/whitelist", own.0)).expect(200);
     assert!(!senders.text.contains("Other"), "{}", senders.text);
 }
+
+#[test]
+fn who_may_be_sent_to_is_told_with_whose_account_it_is() {
+    let app = app();
+    let kit = &app.testkit;
+    let own = kit.account("Own");
+    let bakery = kit.account_of("Flour", Some(kit.organisation("Bakers <b>plc")));
+    kit.whitelist(bakery, own);
+    let mut trader = Browser::of(&app, &[Role::TradingUser], &[own]);
+    for place in ["whitelist", "orders/new/transfer"] {
+        let page = trader.get(&format!("/ui/account/{own}/{place}")).expect(200).text;
+        assert!(page.contains("Flour (Bakers &#60;b&#62;plc)"), "{place}: {page}");
+    }
+}

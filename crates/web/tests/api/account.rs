@@ -227,6 +227,14 @@ fn what_belongs_to_an_account_is_listed() {
     assert_eq!(get(target, "/whitelist_inverse")["accounts"], json!([]));
     let named = json!([{"id": target, "account_name": "target"}]);
     assert_eq!(get(source, "/whitelist_inverse")["accounts"], named);
+    // Whose an account is that one may send to is told; of who may send it is not.
+    let kit = &market.app.testkit;
+    let owned = kit.account_of("owned", Some(kit.organisation("Wind plc")));
+    kit.whitelist(owned, source);
+    kit.whitelist(source, owned);
+    let receivers = get(source, "/whitelist_inverse");
+    assert_eq!(receivers["accounts"][1]["organisation"], json!("Wind plc"), "{receivers}");
+    assert_eq!(get(source, "/whitelist")["accounts"][0], json!({"id": owned, "account_name": "owned"}));
     assert_eq!(get(source, "/devices")["devices"][0]["id"], json!(market.device));
     assert_eq!(get(target, "/devices")["devices"], json!([]));
     let bundles = market.bundles(source);

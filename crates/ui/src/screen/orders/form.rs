@@ -154,8 +154,9 @@ async fn read(
             let mut receivers = Vec::new();
             if kind == Kind::Transfer {
                 let paging = Paging { limit: CHOICES_MAX, after: None };
-                let found = registry.account_whitelist(&caller, account, true, paging, fresh)?.entries;
-                receivers.extend(found.into_iter().map(|account| (account.id.to_string(), account.name)));
+                let found = registry.receivers(&caller, account, paging, fresh)?.entries;
+                let found = found.into_iter().map(Known::receiver);
+                receivers.extend(found.map(|known| (known.id.to_string(), known.name)));
             }
             Ok((known, receivers))
         })

@@ -8,7 +8,7 @@ use crate::openapi::{IdProblems, ReadProblems};
 use crate::page::{Paged, cursor_of};
 use crate::wire::At;
 use crate::{App, Error};
-use app::AccountSummary;
+use app::{AccountSummary, Receiver};
 use axum::Json;
 use axum::extract::State;
 use domain::{Account, AccountId, CertificateAttributes, DeviceId, DeviceKind, EnergySource};
@@ -95,12 +95,22 @@ struct AccountName {
     #[schema(example = 3)]
     id: i64,
     /// What it is called.
-    account_name: String,
+    #[serde(rename = "account_name")]
+    name: String,
+    /// The organisation behind an account that one may send to, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organisation: Option<String>,
 }
 
 impl From<Account> for AccountName {
     fn from(account: Account) -> Self {
-        Self { id: account.id.0, account_name: account.name }
+        Self { id: account.id.0, name: account.name, organisation: None }
+    }
+}
+
+impl From<Receiver> for AccountName {
+    fn from(Receiver { account, organisation }: Receiver) -> Self {
+        Self { organisation, ..Self::from(account) }
     }
 }
 
@@ -121,9 +131,15 @@ async fn names(
     fresh: Option<domain::EventNumber>,
 ) -> Result<Json<AccountNames>, Error> {
     let id = AccountId(id);
-    let page = app.blocking(move |registry| registry.account_whitelist(&caller, id, inverse, paging, fresh)).await?;
-    let next_cursor = page.next.as_ref().map(cursor_of);
-    Ok(Json(AccountNames { accounts: page.entries.into_iter().map(AccountName::from).collect(), next_cursor }))
+    let (accounts, next): (Vec<AccountName>, _) = if inverse {
+        let page = app.blocking(move |registry| registry.receivers(&caller, id, paging, fresh)).await?;
+        (page.entries.into_iter().map(AccountName::from).collect(), page.next)
+    } else {
+        let page = app.blocking(move |registry| registry.account_whitelist(&caller, id, false, paging, fresh)).await?;
+        (page.entries.into_iter().map(AccountName::from).collect(), page.next)
+    };
+    let next_cursor = next.as_ref().map(cursor_of);
+    Ok(Json(AccountNames { accounts, next_cursor }))
 }
 
 /// List who may send to an account
@@ -146,7 +162,7 @@ async fn whitelist(
 
 /// List to whom an account may send
 ///
-/// The accounts that have it on their whitelists. For those who belong to the account, and for those who may read
+/// The accounts that have it on their whitelists, with the organisations behind them. For those who belong to the account, and for those who may read
 /// everything.
 #[utoipa::path(
     get, path = "/account/{id}/whitelist_inverse", tag = "Accounts",
