@@ -207,6 +207,26 @@ impl Registry {
         })
     }
 
+    /// The accounts that the caller may read of those that hold bundles of an issuance, up to `most`, with their names; none
+    /// for what is no issuance id. Blocks.
+    pub fn holders_of_issuance(
+        &self,
+        caller: &Caller,
+        issuance_id: &str,
+        most: usize,
+        fresh: Option<EventNumber>,
+    ) -> Result<Vec<(AccountId, String)>, Error> {
+        let Some(issuance) = parse_issuance_id(issuance_id) else { return Ok(Vec::new()) };
+        self.read(fresh, |connection| {
+            let sight = Sight::of(connection, caller)?;
+            let holders = listing::holders(connection, issuance)?;
+            let ids: Vec<i64> = holders.into_iter().filter(|id| sight.account(*id)).take(most).map(|id| id.0).collect();
+            let mut accounts = store::account::by_ids(connection, &ids)?;
+            accounts.sort_by_key(|account| account.id);
+            Ok(accounts.into_iter().map(|account| (account.id, account.name)).collect())
+        })
+    }
+
     /// Those of these bundles that the caller may read. Blocks.
     pub fn readable_bundles(
         &self,

@@ -7,7 +7,7 @@ use super::{BundleFilter, Place, bundle_of, conditions, sources_of};
 use crate::code::{coded, count};
 use db::{Connection, Result, Select};
 use domain::bundle::Issuance;
-use domain::{Bundle, BundleId, BundleStatus, WattHours};
+use domain::{AccountId, Bundle, BundleId, BundleStatus, WattHours};
 use jiff::{SignedDuration, Timestamp};
 
 /// From which end: the oldest production first, or the newest.
@@ -67,6 +67,15 @@ pub fn page(
         Order::NewestFirst => select.tail("ORDER BY b.production_start DESC, b.id DESC LIMIT ?", limit),
     };
     connection.select(&select, bundle_of)
+}
+
+/// The accounts that hold bundles of an issuance, split parents apart, in the order of their ids. Bundles of one interval of
+/// one device are walked.
+pub fn holders(connection: &mut Connection, issuance: Issuance) -> Result<Vec<AccountId>> {
+    let all = BundleFilter::default();
+    let select = Select::new("SELECT DISTINCT b.account_id FROM bundle b");
+    let select = conditions(select, &all, Some(issuance), &[], Timestamp::UNIX_EPOCH).tail("ORDER BY b.account_id", ());
+    connection.select(&select, |row| Ok(AccountId(row.get(0)?)))
 }
 
 /// Bundles that are in one state at a time, and what they hold together.

@@ -35,7 +35,7 @@ struct Hit {
 async fn search(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Parameters) -> Result<Response, Failure> {
     let asked = fields.get("q").unwrap_or_default().to_owned();
     let (caller, fresh, text) = (visitor.caller.clone(), visitor.fresh, asked.clone());
-    let mut hits = ui
+    let (mut hits, holders) = ui
         .blocking(move |registry| {
             let mut hits = Vec::new();
             if let Some(id) = text.trim_start_matches('#').parse::<i64>().ok().filter(|id| *id > 0) {
@@ -58,27 +58,26 @@ async fn search(State(ui): State<Ui>, visitor: Visitor, Parameters(fields): Para
             }
             hits.extend(named(registry, &caller, &text, fresh)?);
             hits.extend(cancelled_for(registry, &caller, &text, fresh)?);
-            Ok(hits)
+            let holders = registry.holders_of_issuance(&caller, &text, HITS_MAX, fresh)?;
+            Ok((hits, holders))
         })
         .await?;
     let own = visitor.accounts.iter();
     let wanted = asked.to_lowercase();
     let is_named = |account: &&Known| !wanted.is_empty() && account.name.to_lowercase().contains(&wanted);
-    let of_name = own.clone().filter(is_named).map(|account| Hit {
+    let of_name = own.filter(is_named).map(|account| Hit {
         to: format!("/ui/account/{}", account.id),
         what: "Account",
         name: account.name.clone(),
     });
     hits.extend(of_name.take(HITS_MAX));
-    // An issuance is looked for in an account.
-    if app::parse_issuance_id(&asked).is_some() {
-        let fields = Fields::default().with("issuance_id", Some(&asked));
-        hits.extend(own.take(HITS_MAX).map(|account| Hit {
-            to: format!("/ui/account/{}/certificates?{fields}", account.id),
-            what: "Certificates of this issuance",
-            name: format!("in {}", account.name),
-        }));
-    }
+    // An issuance is led to where something of it is.
+    let fields = Fields::default().with("issuance_id", Some(&asked));
+    hits.extend(holders.into_iter().map(|(id, name)| Hit {
+        to: format!("/ui/account/{id}/certificates?{fields}"),
+        what: "Certificates of this issuance",
+        name: format!("in {name}"),
+    }));
     if let [only] = hits.as_slice() {
         return Ok(Redirect::to(&only.to).into_response());
     }

@@ -44,10 +44,21 @@ fn names_numbers_and_issuances_are_found_by_those_who_may_see_them() {
         let page = browser.get(&format!("/ui/search?q={asked}")).expect(200);
         assert!(page.text.contains("Nothing that you may see is called"), "{}", page.text);
     }
-    let page = member.get("/ui/search?q=1-electricity-20260224T050000Z").expect(200);
-    for account in [north, south] {
-        let to = format!("/ui/account/{account}/certificates?issuance_id=1-electricity-20260224T050000Z");
-        assert!(page.text.contains(&to), "{}", page.text);
+    // An issuance is found where something of it is, by who may see that.
+    let start = at("2026-02-24T05:00:00Z");
+    kit.readings(device, hours_from(start, 1), 100);
+    let to = at("2026-02-24T06:00:00Z");
+    kit.act(Command::Issue(IssueChunk { metadata_id, devices: vec![device], from: start, to })).expect("issued");
+    let asked = "/ui/search?q=1-electricity-20260224T050000Z";
+    let to = format!("/ui/account/{north}/certificates?issuance_id=1-electricity-20260224T050000Z");
+    for role in [Role::Auditor, Role::GcIssuer] {
+        let found = Browser::of(&app, &[role], &[]).get(asked).expect(303);
+        assert_eq!(found.header("location"), Some(to.as_str()));
+    }
+    assert_eq!(member.get(asked).expect(303).header("location"), Some(to.as_str()));
+    member.get(&to).expect(200);
+    for (browser, asked) in [(&mut stranger, asked), (&mut member, "/ui/search?q=1-electricity-20260224T060000Z")] {
+        assert!(browser.get(asked).expect(200).text.contains("Nothing that you may see is called"), "{asked}");
     }
     let page = member.get("/ui/search?q=%22nothing").expect(200);
     assert!(page.text.contains("Nothing that you may see is called"), "{}", page.text);
