@@ -41,6 +41,8 @@ pub(crate) const TECHNOLOGIES_SHOWN_MAX: usize = 12;
 pub(crate) const UPLOAD_BYTES_BEFORE_FILE_MAX: usize = 1024 * 1024;
 pub(crate) const UPLOAD_FIELDS_MAX: usize = 8;
 pub(crate) const UPLOAD_FIELD_BYTES_MAX: usize = 1_000;
+/// Rejected rows of an upload of which the readings that stand there are looked up.
+pub(crate) const READINGS_LED_TO_MAX: usize = 50;
 /// Rejected rows of an upload on one page.
 pub(crate) const REJECTED_SHOWN_MAX: usize = 200;
 /// Devices, and metadata, that an issue may choose from by name.

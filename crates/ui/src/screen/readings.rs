@@ -4,10 +4,11 @@ use crate::Ui;
 use crate::failure::Failure;
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show, show_refused};
-use crate::limits::REJECTED_SHOWN_MAX;
+use crate::limits::{READINGS_LED_TO_MAX, REJECTED_SHOWN_MAX};
 use crate::upload::{Upload, Uploaded};
 use crate::visitor::{Visitor, reached};
 use crate::words::{self, Refused};
+use app::{Error, MeasurementQuery, Paging};
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
@@ -15,13 +16,16 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::get;
-use domain::{Capability, EventNumber, Role};
-use jiff::Timestamp;
+use domain::{Capability, DeviceId, EventNumber, Role};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 pub(super) fn routes() -> Router<Ui> {
     Router::new().route("/readings", get(ask).post(submit)).route("/readings/template.csv", get(template))
 }
+
+/// How the refusal of a row begins whose interval has certificates.
+const ISSUED: &str = "certificates were issued on this interval's reading";
 
 #[derive(Template)]
 #[template(path = "readings.html")]
@@ -60,6 +64,8 @@ pub(super) struct Rejected {
     pub device: String,
     pub start: Option<Markup>,
     pub reason: String,
+    /// The reading that stands there and can be corrected alone.
+    pub correct: Option<i64>,
 }
 
 impl Sending {
@@ -108,7 +114,9 @@ pub(super) async fn take(ui: &Ui, upload: Upload, to: &str) -> Result<Taken, Fai
     Ok(match said {
         Ok(answered) => {
             visitor.fresh = answered.event.map(EventNumber).max(visitor.fresh);
-            sending.report = Some(Report::of(&answered.json));
+            let mut report = Report::of(&answered.json);
+            lead(ui, &visitor, &answered.json, &mut report.rejected).await?;
+            sending.report = Some(report);
             Taken { visitor, sending, refused: None, event: answered.event }
         }
         Err(refused) => {
@@ -116,6 +124,51 @@ pub(super) async fn take(ui: &Ui, upload: Upload, to: &str) -> Result<Taken, Fai
             Taken { visitor, sending, refused: Some(refused), event: None }
         }
     })
+}
+
+/// Leads from rows that were refused because of certificates to the readings that stand there.
+async fn lead(ui: &Ui, visitor: &Visitor, said: &Value, rejected: &mut [Rejected]) -> Result<(), Failure> {
+    let rows = said["rejected"].as_array().into_iter().flatten().enumerate();
+    let issued = rows.filter(|(_, row)| row["reason"].as_str().is_some_and(|reason| reason.starts_with(ISSUED)));
+    let places: Vec<(usize, DeviceId, Timestamp)> = issued
+        .filter_map(|(place, row)| {
+            let start = row["interval_start_datetime"].as_str()?.parse().ok()?;
+            Some((place, DeviceId(row["device_id"].as_i64()?), start))
+        })
+        .take(READINGS_LED_TO_MAX)
+        .collect();
+    if places.is_empty() {
+        return Ok(());
+    }
+    let (caller, fresh) = (visitor.caller.clone(), visitor.fresh);
+    let found = ui
+        .blocking(move |registry| {
+            let mut found = Vec::new();
+            for (place, device, start) in places {
+                let query = MeasurementQuery {
+                    device,
+                    from: Some(start),
+                    to: start.checked_add(SignedDuration::from_micros(1)).ok(),
+                    status: None,
+                    all_versions: false,
+                    paging: Paging { limit: 1, after: None },
+                };
+                let reading = match registry.measurements(&caller, &query, fresh) {
+                    Ok(page) => page.entries.first().map(|view| view.measurement.id.0),
+                    Err(Error::NotFound { .. }) => None,
+                    Err(error) => return Err(error),
+                };
+                found.push((place, reading));
+            }
+            Ok(found)
+        })
+        .await?;
+    for (place, reading) in found {
+        if let Some(row) = rejected.get_mut(place) {
+            row.correct = reading;
+        }
+    }
+    Ok(())
 }
 
 /// The page, which says what was reached.
@@ -135,6 +188,21 @@ async fn template(State(ui): State<Ui>, visitor: Visitor) -> Response {
     ui.api.send(&visitor.caller, request).await
 }
 
+/// How many of the rows stand, in plain words.
+fn message(said: &Value) -> String {
+    let count = |name: &str| said[name].as_i64().unwrap_or_default();
+    let taken: i64 = ["accepted", "corrected", "unchanged"].iter().map(|name| count(name)).sum();
+    let all = taken.saturating_add(count("rejected_total"));
+    match (taken, all) {
+        (0, 0) => "The file has no rows.".to_owned(),
+        (1, 1) => "The one row was accepted.".to_owned(),
+        (_, _) if taken == all => format!("All {} rows were accepted.", format::thousands(all)),
+        (0, 1) => "The one row was not accepted.".to_owned(),
+        (0, _) => format!("None of the {} rows was accepted.", format::thousands(all)),
+        (taken, _) => format!("{} of {} rows were accepted.", format::thousands(taken), format::thousands(all)),
+    }
+}
+
 impl Report {
     fn of(said: &Value) -> Self {
         let count = |name: &str| format::thousands(said[name].as_i64().unwrap_or_default());
@@ -150,6 +218,7 @@ impl Report {
                 device: row["device_id"].as_i64().map_or_else(String::new, |id| id.to_string()),
                 start: at(&row["interval_start_datetime"]).map(format::instant),
                 reason: words::plain(row["reason"].as_str().unwrap_or_default()),
+                correct: None,
             })
             .collect();
         let total = said["rejected_total"].as_i64().unwrap_or_default();
@@ -157,7 +226,7 @@ impl Report {
         let usage = said["total_usage_per_device"].as_object().into_iter().flatten();
         let wh = |energy: &Value| format!("{} Wh", format::thousands(energy.as_i64().unwrap_or_default()));
         Self {
-            message: said["message"].as_str().unwrap_or_default().to_owned(),
+            message: message(said),
             counts: vec![
                 ("Accepted", count("accepted")),
                 ("Corrected", count("corrected")),

@@ -143,7 +143,15 @@ fn the_measurement_body_sends_files_for_all_devices_and_producers_none_once_some
     let more = csv(&[(device, "05:00", "06:00", 100)]);
     let told = producer.upload(&format!("{page}/readings"), &[("proof", &own), ("file", &more)]).expect(200);
     assert!(told.text.contains("<dt>Rejected</dt><dd>1</dd>"), "{}", told.text);
+    assert!(told.text.contains("<strong>The one row was not accepted.</strong>"), "{}", told.text);
     assert_eq!(kept(&app, device), 1);
+    // What certificates were issued on is corrected alone, and the rows that a file would change lead there.
+    let rows = csv(&[(device, "00:00", "01:00", 90), (device, "05:00", "06:00", 100)]);
+    let zone = [("proof", theirs.as_str()), ("time_zone", "Europe/Berlin"), ("file", &rows)];
+    let told = body.upload("/ui/readings", &zone).expect(200).text;
+    assert!(told.contains("<strong>1 of 2 rows were accepted.</strong>"), "{told}");
+    assert!(told.contains("href=\"/ui/measurement/1\">correct the reading alone</a>"), "{told}");
+    assert!(body.get("/ui/measurement/1").expect(200).text.contains("action=\"/ui/measurement/1/correct\""));
 }
 
 #[test]
