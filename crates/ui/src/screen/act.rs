@@ -180,7 +180,8 @@ async fn read(
             let bundles: Vec<BundleId> = ids.into_iter().map(BundleId).collect();
             let selected = registry.selected_bundles(&caller, account, &bundles, fresh)?;
             let mut receivers = Vec::new();
-            if deed == Deed::Transfer {
+            // Who receives from it is known by name; so may be for whom it cancels.
+            if matches!(deed, Deed::Transfer | Deed::Cancel) && known.is_some() {
                 let paging = Paging { limit: CHOICES_MAX, after: None };
                 let found = registry.receivers(&caller, account, paging, fresh)?.entries;
                 receivers.extend(found.into_iter().map(Known::receiver));

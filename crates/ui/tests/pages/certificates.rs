@@ -257,6 +257,16 @@ fn a_form_is_filled_in_again_with_what_is_wrong_beside_the_field() {
     let cancel = market.deed("cancel");
     let page = send(&mut market.trader, &list, &cancel, &[("bundles", "2"), ("step", "preview")]).expect(422);
     assert!(page.text.contains("id=\"beneficiary-fault\">Fill this in"), "{}", page.text);
+    // An account is chosen by name, and its number goes on.
+    let form = send(&mut market.trader, &list, &cancel, &[("bundles", "2")]).expect(200);
+    assert!(form.text.contains("<option value=\"South (2)\">"), "{}", form.text);
+    let named = |account: &'static str| [("bundles", "2"), ("beneficiary", "S"), ("beneficiary_account_id", account)];
+    let wrong = [named("South").as_slice(), &[("step", "preview")]].concat();
+    let page = send(&mut market.trader, &list, &cancel, &wrong).expect(422);
+    assert!(page.text.contains("id=\"beneficiary_account_id-fault\">Choose an account of the list"), "{}", page.text);
+    let right = [named("South (2)").as_slice(), &[("step", "preview")]].concat();
+    let page = send(&mut market.trader, &list, &cancel, &right).expect(200);
+    assert!(page.text.contains("Who may claim them") && page.text.contains("South"), "{}", page.text);
     // Browsers go back to a form and to a preview without sending anything again.
     assert_eq!(form.header("cache-control"), Some("private, no-cache"));
     // Nothing selected; a bundle that is not there; a form of nobody.

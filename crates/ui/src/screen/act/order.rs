@@ -56,6 +56,15 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
     if deed == Deed::Cancel && fields.get("beneficiary").is_none() {
         return Err(vec![Fault::of("beneficiary", "Fill this in")]);
     }
+    if let Some(text) = fields.get("beneficiary_account_id").filter(|_| deed == Deed::Cancel) {
+        let Some(id) = number_behind(text) else {
+            return Err(vec![Fault::of(
+                "beneficiary_account_id",
+                "Choose an account of the list, or enter its number",
+            )]);
+        };
+        body.insert("beneficiary_account_id".to_owned(), id.into());
+    }
     let (quantity, percent) = (fields.get("certificate_quantity"), fields.get("percentage"));
     let fault = |name: &str, what: &str| Err(vec![Fault::of(name, what)]);
     match (fields.get("portion").unwrap_or("whole"), quantity, percent) {
@@ -83,6 +92,13 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
         _ => return fault("portion", "A part is given, and another is chosen"),
     }
     Ok(Value::Object(body))
+}
+
+/// The number behind a name as lists offer it, `South (7)`, or the number alone.
+fn number_behind(text: &str) -> Option<String> {
+    let behind = text.trim().rsplit_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    let number = behind.unwrap_or(text).trim();
+    number.parse::<i64>().is_ok_and(|id| id > 0).then(|| number.to_owned())
 }
 
 /// 1.5 `MWh` is 1500000 Wh: the point moves. What is given in Wh is the API's to judge, but for commas between thousands.

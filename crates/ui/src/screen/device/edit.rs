@@ -34,7 +34,11 @@ struct Page {
 /// Name, label and help of each member.
 const MEMBERS: [(&str, &str, &str); 10] = [
     ("device_name", "Name", ""),
-    ("device_type", "Does", "Certificates are issued for production devices only."),
+    (
+        "device_type",
+        "Does",
+        "Certificates are issued for what production devices make, and for what storage devices give back.",
+    ),
     ("energy_source", "Energy source", ""),
     ("technology_type", "Technology", "Such as: onshore wind turbine."),
     ("capacity", "Capacity in W", "The most it can deliver. What is issued is bounded by it."),
