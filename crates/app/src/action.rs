@@ -18,7 +18,7 @@ use domain::action::Deed;
 use domain::recurring_order::{OrderDeed, OrderKind};
 use domain::{
     AccountId, ActionId, ActionKind, Actor, BundleId, BundleStatus, Capability, CertificateRange, Change, Command,
-    EventNumber, Refusal, RejectedActionId, State, WattHours,
+    EventNumber, Refusal, RejectedActionId, State, UserId, WattHours,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -123,6 +123,8 @@ pub struct ActionQuery {
     /// Those that started from this account or concern it otherwise.
     pub of: Option<AccountId>,
     pub kind: Option<ActionKind>,
+    /// Who asked for it, 0 for the operator: for who may read everything, and of nobody for others.
+    pub user: Option<i64>,
     /// Only accepted (`true`) or only rejected ones.
     pub is_accepted: Option<bool>,
     /// Completed from (included) to (excluded).
@@ -286,7 +288,10 @@ fn accepted_rows(
     let mut bound = |at: Option<Timestamp>| at.map(|at| store::action::first_at(tx, at)).transpose();
     let (from, to) = (bound(query.from)?, bound(query.to)?);
     let before = [before, to].into_iter().flatten().min();
-    let filter = store::action::Filter { source: query.source, kind: query.kind, from, before };
+    if query.user.is_some() && !sight.is_everything {
+        return Ok(Vec::new());
+    }
+    let filter = store::action::Filter { source: query.source, kind: query.kind, actor: query.user, from, before };
     if sight.is_everything && query.of.is_none() {
         return store::action::find(tx, Of::Everybody, &filter, limit);
     }
@@ -324,7 +329,11 @@ fn rejected_rows(
         before,
     };
     if sight.is_everything {
-        return store::rejected_action::find(tx, OfRejected::Everybody, &filter, limit);
+        let of = query.user.map_or(OfRejected::Everybody, |user| OfRejected::User(UserId(user)));
+        return store::rejected_action::find(tx, of, &filter, limit);
+    }
+    if query.user.is_some() {
+        return Ok(Vec::new());
     }
     let mut found = BTreeMap::new();
     let accounts = sight.accounts.iter().map(|account| OfRejected::Account(*account));

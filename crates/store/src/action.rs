@@ -92,6 +92,8 @@ pub enum Of {
 pub struct Filter {
     pub source: Option<AccountId>,
     pub kind: Option<ActionKind>,
+    /// Who did it; 0 for the operator.
+    pub actor: Option<i64>,
     /// Ids from (included) to (excluded).
     pub from: Option<ActionId>,
     pub before: Option<ActionId>,
@@ -123,6 +125,7 @@ pub fn find(connection: &mut Connection, of: Of, filter: &Filter, limit: i64) ->
         .and("a.account_id = ?", source.map(|id| id.0))
         .and("a.other_account_id = ?", other.map(|id| id.0))
         .and("a.account_id = ?", filter.source.map(|id| id.0))
+        .and("a.actor = ?", filter.actor)
         .and("a.kind = ?", filter.kind.map(ActionKind::code))
         .and("a.id >= ?", filter.from.map(|id| id.0))
         .and("a.id < ?", filter.before.map(|id| id.0))

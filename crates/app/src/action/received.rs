@@ -72,7 +72,7 @@ impl Registry {
             connection.snapshot(|tx| {
                 let sight = Sight::of(tx, caller)?;
                 let from = Some(store::action::first_at(tx, since)?);
-                let filter = Filter { source: None, kind: Some(ActionKind::Transfer), from, before: None };
+                let filter = Filter { source: None, kind: Some(ActionKind::Transfer), actor: None, from, before: None };
                 let rows = store::action::find(tx, Of::Other(account), &filter, paging.rows())?;
                 let found = page(tx, &sight, rows, Vec::new(), paging, Extent::Whole)?.entries.into_iter();
                 Ok(found

@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::form::{Fields, Parameters, instant};
 use crate::format::{self, Markup};
 use crate::frame::{Frame, show};
-use crate::limits::ACTIONS_PER_PAGE;
+use crate::limits::{ACTIONS_PER_PAGE, CHOICES_MAX};
 use crate::visitor::{Known, Visitor};
 use crate::words;
-use app::{ActionPlace, ActionQuery, AnyAction, Caller, Error, Paging, Registry};
+use app::{ActionPlace, ActionQuery, AnyAction, Caller, Error, Paging, Registry, UserView};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -41,6 +41,9 @@ struct Page {
     faults: Vec<(&'static str, &'static str)>,
     /// Whether an account may be asked for.
     is_of_all: bool,
+    /// Whether a user may be asked for, and those who may be chosen by name.
+    is_of_users: bool,
+    users: Vec<String>,
     is_filtered: bool,
     rows: Vec<Row>,
     next: Option<String>,
@@ -121,19 +124,28 @@ struct Scope {
 }
 
 async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result<Response, Failure> {
-    let (query, faults) = query(scope.account, &given);
+    let (mut query, mut faults) = query(scope.account, &given);
+    let is_of_users = visitor.may(Capability::ReadEverything);
+    let asked = given.get("user").filter(|_| is_of_users).map(str::to_owned);
     let (caller, fresh, account) = (visitor.caller.clone(), visitor.fresh, scope.account);
     let after = given.get("after").and_then(place);
     let paging = Paging { limit: ACTIONS_PER_PAGE, after };
-    let (rows, next) = ui
+    let (rows, next, users, is_nobody) = ui
         .blocking(move |registry| {
             let own = account;
+            let mut is_nobody = false;
+            let users = if is_of_users { users(registry, &caller, fresh)? } else { Vec::new() };
+            if let Some(asked) = asked {
+                query.user = named(&users, &asked);
+                is_nobody = query.user.is_none();
+            }
             let page = registry.actions_in_brief(&caller, &query, paging, fresh)?;
-            Ok((rows(registry, &caller, page.entries, own, fresh)?, page.next))
+            Ok((rows(registry, &caller, page.entries, own, fresh)?, page.next, users, is_nobody))
         })
         .await?;
+    faults.extend(is_nobody.then_some(("user", "the name or number of a user")));
     let address = scope.address;
-    let is_filtered = ["kind", "status", "account", "from", "to"].iter().any(|name| given.get(name).is_some());
+    let is_filtered = ["kind", "status", "account", "user", "from", "to"].iter().any(|name| given.get(name).is_some());
     show(&Page {
         heading: "Activity",
         lead: scope.lead,
@@ -142,6 +154,8 @@ async fn list(ui: &Ui, visitor: &Visitor, scope: Scope, given: Fields) -> Result
         first: after.map(|_| format!("{address}?{}", given.with("after", None))),
         frame: scope.frame,
         is_of_all: scope.account.is_none(),
+        is_of_users,
+        users: users.into_iter().map(|(id, name)| format!("{name} ({id})")).collect(),
         is_filtered,
         address,
         given,
@@ -220,7 +234,33 @@ fn query(account: Option<AccountId>, given: &Fields) -> (ActionQuery, Vec<(&'sta
         Some("rejected") => Some(false),
         Some(_) | None => None,
     };
-    (ActionQuery { source: None, of: account.or(asked), kind, is_accepted, from: start, to: end }, faults)
+    let of = account.or(asked);
+    (ActionQuery { source: None, of, kind, user: None, is_accepted, from: start, to: end }, faults)
+}
+
+/// The first users of the registry, for who may read everything, by number.
+fn users(registry: &Registry, caller: &Caller, fresh: Option<EventNumber>) -> Result<Vec<(i64, String)>, Error> {
+    let found = registry.users(caller, true, Paging { limit: CHOICES_MAX, after: None }, fresh)?.entries;
+    let named = |view: UserView| match view {
+        UserView::Whole { user, .. } => (user.id.0, user.name),
+        UserView::Name { id, name } => (id.0, name),
+    };
+    Ok(found.into_iter().map(named).collect())
+}
+
+/// Who is asked for: a number, as it stands behind a name that was chosen or alone, a name that only one user has, or the
+/// operator.
+fn named(users: &[(i64, String)], asked: &str) -> Option<i64> {
+    let asked = asked.trim();
+    if asked.eq_ignore_ascii_case("operator") {
+        return Some(0);
+    }
+    let behind = asked.rsplit_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    if let Some(id) = behind.unwrap_or(asked).parse::<i64>().ok().filter(|id| *id >= 0) {
+        return Some(id);
+    }
+    let mut bearers = users.iter().filter(|(_, name)| name.eq_ignore_ascii_case(asked)).map(|(id, _)| *id);
+    bearers.next().filter(|_| bearers.next().is_none())
 }
 
 /// A place in the list as an address carries it: `12-3`, with 0 for none.
@@ -337,6 +377,22 @@ mod tests {
         let (query, faults) = super::query(Some(AccountId(1)), &Fields::of(b"kind=nonsense&account=2"));
         assert_eq!((query.of, query.kind), (Some(AccountId(1)), None), "an account's page is of that account");
         assert_eq!(faults, [("kind", "an action")]);
+    }
+
+    #[test]
+    fn users_are_asked_for_by_name_or_number() {
+        let users = [(3, "Sally Supplier".to_owned()), (4, "Sam".to_owned()), (5, "Sam".to_owned())];
+        for (asked, found) in [
+            ("Sally Supplier (3)", Some(3)),
+            ("sally supplier", Some(3)),
+            ("4", Some(4)),
+            ("Sam (5)", Some(5)),
+            ("Sam", None),
+            ("Operator", Some(0)),
+            ("Nobody", None),
+        ] {
+            assert_eq!(named(&users, asked), found, "{asked}");
+        }
     }
 
     #[test]

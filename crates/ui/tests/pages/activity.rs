@@ -234,3 +234,21 @@ fn a_correction_says_what_it_withdrew() {
     let withdrawn = page.text.split("<tr>").find(|row| row.contains(">withdrawn</td>")).expect("what was withdrawn");
     assert!(withdrawn.contains("Withdrawn</span>"), "{withdrawn}");
 }
+
+#[test]
+fn who_may_read_everything_asks_for_what_one_user_did_and_was_refused() {
+    let app = app();
+    let (one, _) = prepare(&app);
+    let mut auditor = Browser::of(&app, &[Role::Auditor], &[]);
+    let page = auditor.get("/ui/activity?user=Trader+%3Ci%3ET%3C%2Fi%3E").expect(200);
+    assert_eq!(receipts(&page).len(), 2, "a transfer and a refusal: {}", page.text);
+    assert!(page.text.contains("<datalist id=\"users\">") && !page.text.contains("<i>T"), "{}", page.text);
+    let none = auditor.get("/ui/activity?user=Nobody").expect(200);
+    assert!(none.text.contains("Not the name or number of a user, and so not used"), "{}", none.text);
+    let log = auditor.get("/ui/audit?actor=1").expect(200);
+    assert!(log.text.contains("href=\"/ui/activity?user=1\""), "{}", log.text);
+    // Nobody else can: neither by a field nor by the address.
+    let mut member = Browser::of(&app, &[Role::TradingUser], &[one]);
+    let page = member.get("/ui/activity?user=1").expect(200);
+    assert!(!page.text.contains("name=\"user\"") && !page.text.contains("id=\"users\""), "{}", page.text);
+}

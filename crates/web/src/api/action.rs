@@ -257,7 +257,7 @@ impl Read for ActionsAsked {
         let to = fields.optional("to", instant);
         let Paged(paging) = Paged::read(fields)?;
         let is_accepted = status.map(|status| matches!(status, StatusWord::Accepted));
-        Some(Self { query: ActionQuery { source, of: None, kind, is_accepted, from, to }, paging })
+        Some(Self { query: ActionQuery { source, of: None, kind, user: None, is_accepted, from, to }, paging })
     }
 }
 
