@@ -260,8 +260,12 @@ impl Chain {
 /// What the visitor may do with it in its state.
 fn deeds(visitor: &Visitor, found: &CertificateView) -> Vec<Deed> {
     let bundle = &found.view.bundle;
-    let beneficiary = bundle.cancellation.as_ref().and_then(|c| c.beneficiary_account);
+    let cancellation = bundle.cancellation.as_deref();
+    let beneficiary = cancellation.and_then(|c| c.beneficiary_account);
+    let is_for_storage = cancellation.and_then(|c| c.purpose.as_deref()) == Some(PURPOSE_STORAGE);
     let is_for = |deed: Deed| match (deed, beneficiary) {
+        // What was cancelled for storage is never claimed.
+        (Deed::Claim, _) if is_for_storage => false,
         (Deed::Claim, Some(beneficiary)) => deed.is_for(visitor, beneficiary),
         _ => deed.is_for(visitor, bundle.account_id),
     };

@@ -231,6 +231,7 @@ fn a_certificate_leads_back_to_what_was_cancelled() {
     told(&owner.get(sdr).expect(200), &["They are held by others"]);
     let from = owner.get(&cancelled_page).expect(200);
     told(&from, &onward);
+    assert!(!from.text.contains("/action/claim"), "what was cancelled for storage is never claimed: {}", from.text);
     told(&from, &["None of them that you may read is issued."]);
     assert!(!from.text.contains(&certificate), "{}", from.text);
     assert!(!owner.get("/ui/certificate/1").expect(200).text.contains("On through storage"), "it was split");
