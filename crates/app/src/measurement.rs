@@ -18,7 +18,7 @@ use crate::{Caller, Error, Registry};
 use domain::action::{MeasurementUpdate, ReadingsOutcome, StatedPlace, SubmitReadings};
 use domain::time::hour_of;
 use domain::{
-    Actor, Capability, Command, DeviceId, EventNumber, Interval, JobId, MeasurementId, Outcome, Reading,
+    Actor, Capability, Command, DeviceId, EventNumber, Interval, JobId, MeasurementId, Outcome, Quality, Reading,
     ReadingRefusal, ReadingSource, Refusal, Role, UserId,
 };
 use jiff::Timestamp;
@@ -157,6 +157,14 @@ struct Chunk {
     rows: Vec<u64>,
 }
 
+/// What the first row of an interval says.
+struct Stated {
+    energy_wh: i64,
+    quality: Quality,
+    /// Whether it is among the Wh of the rows that stand.
+    is_counted: bool,
+}
+
 struct Sent {
     chunk: Chunk,
     pending: Pending,
@@ -171,9 +179,9 @@ struct Intake<'r> {
     report: ReadingsReport,
     chunk: Chunk,
     in_flight: VecDeque<Sent>,
-    /// Wh of the rows that stand, by device and start in microseconds: a later row of an interval takes the place of an
-    /// earlier one. About 30 bytes a row, less than the row has as text.
-    stated: BTreeMap<DeviceId, BTreeMap<i64, i64>>,
+    /// What the rows say, by device and start in microseconds: rows of one submission do not contradict each other. About
+    /// 40 bytes a row, less than the row has as text.
+    stated: BTreeMap<DeviceId, BTreeMap<i64, Stated>>,
     /// Chunks sent.
     sent: i64,
     /// Under what a submission of one chunk goes on record. A longer one does nothing twice as it is: its rows are known.
@@ -228,6 +236,15 @@ impl<'r> Intake<'r> {
     }
 
     fn push(&mut self, reading: Reading) {
+        let Reading { energy_wh, quality, .. } = reading;
+        let stated = self.stated.entry(reading.device_id).or_default();
+        let first = stated.entry(reading.interval.start().as_microsecond());
+        let first = first.or_insert(Stated { energy_wh, quality, is_counted: false });
+        if (first.energy_wh, first.quality) != (energy_wh, quality) {
+            let said = format!("{} Wh, {}", first.energy_wh, first.quality.name());
+            let reason = format!("contradicts an earlier row of this submission, which says {said}");
+            return self.refuse(self.report.rows, &reading, reason);
+        }
         self.chunk.readings.push(reading);
         self.chunk.rows.push(self.report.rows);
     }
@@ -319,9 +336,11 @@ impl<'r> Intake<'r> {
         let (first, last) = (&mut self.report.first, &mut self.report.last);
         *first = Some(first.map_or(start, |known| known.min(start)));
         *last = Some(last.map_or(end, |known| known.max(end)));
-        let stated = self.stated.entry(reading.device_id).or_default();
-        let earlier = stated.insert(start.as_microsecond(), reading.energy_wh).unwrap_or(0);
-        *self.report.usage.entry(reading.device_id).or_default() += i128::from(reading.energy_wh) - i128::from(earlier);
+        let stated = self.stated.get_mut(&reading.device_id).and_then(|rows| rows.get_mut(&start.as_microsecond()));
+        if let Some(stated) = stated.filter(|stated| !stated.is_counted) {
+            stated.is_counted = true;
+            *self.report.usage.entry(reading.device_id).or_default() += i128::from(reading.energy_wh);
+        }
     }
 
     /// Corrects issued readings, each by an action of its own and by the rules of corrections.

@@ -275,6 +275,7 @@ impl Registry {
             live: live.get(&draw.id).copied().unwrap_or(WattHours::ZERO),
             energy_source: backings
                 .get(&draw.scr_id)
+                .filter(|_| draw.taken.backed > WattHours::ZERO)
                 .and_then(|id| attributes.get(id))
                 .map(|attributes| attributes.device.energy_source),
         };

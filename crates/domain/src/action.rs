@@ -33,7 +33,7 @@ pub use claim::PURPOSE_STORAGE;
 pub use create_bundle::{CreateBundle, CreatedBundle, Stated};
 pub use device::{DeviceUpdate, KindUpdate};
 pub use edit::Edit;
-pub use issue::{IssueChunk, IssueOutcome, IssueRefused, Standing, standing};
+pub use issue::{IssueChunk, IssueOutcome, IssueRefused, Standing, StorageRecords, standing, standing_in_storage};
 pub use measurement::{MeasurementUpdate, StatedPlace};
 pub use organisation::OrganisationUpdate;
 pub use readings::{READINGS_PER_EVENT_MAX, ReadingsOutcome, ReadingsRefused, SubmitReadings};

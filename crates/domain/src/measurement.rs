@@ -66,5 +66,7 @@ vocabulary! {
         Superseded = 5 "superseded",
         /// It was deleted.
         Deleted = 6 "deleted",
+        /// Of storage: its records hold all that it says, and no certificates come of them.
+        Recorded = 7 "recorded",
     }
 }

@@ -177,6 +177,8 @@ pub enum ReadingRefusal {
     HourIncomplete { hour: Timestamp, missing: Timestamp },
     #[error("certificates are issued by the hour, and the reading from {start} is estimated")]
     HourEstimated { start: Timestamp },
+    #[error("{unrecorded_wh} Wh of it are in no storage record yet")]
+    Unrecorded { unrecorded_wh: WattHours },
 }
 
 impl From<ReadingRefusal> for Refusal {
@@ -206,7 +208,8 @@ impl From<ReadingRefusal> for Refusal {
             | ReadingRefusal::NoExpiry
             | ReadingRefusal::HourCrossed { .. }
             | ReadingRefusal::HourIncomplete { .. }
-            | ReadingRefusal::HourEstimated { .. } => Self::ReadingRefused { cause: refusal },
+            | ReadingRefusal::HourEstimated { .. }
+            | ReadingRefusal::Unrecorded { .. } => Self::ReadingRefused { cause: refusal },
         }
     }
 }

@@ -466,6 +466,8 @@ pub fn load_apart<'c>(
             Command::DeleteDevice(id) => {
                 let places = measurement::places(connection, &[id.0], FIRST_INSTANT, Timestamp::MAX)?;
                 state.places.extend(places);
+                let unissued = crate::storage::unissued(connection, *id)?;
+                state.storage.unissued.extend(unissued.map(|sdr| (*id, sdr)));
             }
             _ => {}
         }

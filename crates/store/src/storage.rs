@@ -11,6 +11,7 @@ pub use listing::{ChargeFilter, DeviceSums, DischargeFilter, charges, discharges
 use crate::code::{coded, count, kept};
 use crate::measurement::interval_of;
 use db::{Connection, Error, Result, Row};
+use domain::action::StorageRecords;
 use domain::state::Snapshot;
 use domain::storage::{Backing, Share};
 use domain::{
@@ -18,6 +19,7 @@ use domain::{
     MetadataId, Quality, Scr, ScrId, Sdr, SdrId, WattHours,
 };
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 macro_rules! scr_select {
     () => {
@@ -271,6 +273,42 @@ pub fn recorded(
          WHERE s.device_id IN rarray($1) AND s.start_at >= $2 AND s.start_at < $3 AND NOT s.is_withdrawn",
         &[devices.into(), from.into(), to.into()],
         |row| Ok((DeviceId(row.get(0)?), row.get(1)?)),
+    )
+}
+
+/// What standing records make of the readings of a device that start in `from..to`, by start.
+pub fn records(
+    connection: &mut Connection,
+    device: DeviceId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<BTreeMap<Timestamp, StorageRecords>> {
+    let mut found: BTreeMap<Timestamp, StorageRecords> = BTreeMap::new();
+    connection.query_each(
+        "SELECT c.start_at, c.energy_wh, 0 FROM scr c \
+         WHERE c.device_id = $1 AND c.start_at >= $2 AND c.start_at < $3 AND NOT c.is_withdrawn \
+         UNION ALL SELECT s.start_at, s.energy_wh, \
+         CAST(COALESCE((SELECT SUM(d.certificates) FROM storage_draw d WHERE d.sdr_id = s.id), 0) AS BIGINT) FROM sdr s \
+         WHERE s.device_id = $1 AND s.start_at >= $2 AND s.start_at < $3 AND NOT s.is_withdrawn",
+        &[device.0.into(), from.into(), to.into()],
+        |row| -> Result<()> {
+            let records = found.entry(row.get(0)?).or_default();
+            records.recorded = [records.recorded, energy(row, 1)?].into_iter().sum();
+            records.certificates = [records.certificates, energy(row, 2)?].into_iter().sum();
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
+
+/// The first standing discharge record of a device that gave certificates which are not all live.
+pub fn unissued(connection: &mut Connection, device: DeviceId) -> Result<Option<SdrId>> {
+    connection.query_optional(
+        "SELECT s.id FROM sdr s JOIN storage_draw d ON d.sdr_id = s.id WHERE s.device_id = $1 AND NOT s.is_withdrawn \
+         AND d.certificates > (SELECT COALESCE(SUM(b.range_last - b.range_first + 1), 0) FROM bundle b \
+         WHERE b.draw_id = d.id AND b.draw_id IS NOT NULL AND b.status NOT IN ($2, $3)) ORDER BY s.id LIMIT 1",
+        &[device.0.into(), BundleStatus::Withdrawn.code().into(), BundleStatus::Split.code().into()],
+        |row| Ok(SdrId(row.get(0)?)),
     )
 }
 

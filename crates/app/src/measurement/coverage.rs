@@ -3,8 +3,8 @@
 use super::view::readable;
 use crate::device::scoped;
 use crate::{Caller, DeviceFilter, Error, MeasurementQuery, Page, Paging, Registry};
-use domain::action::{Hours, Standing, standing};
-use domain::{Capability, Device, DeviceId, EventNumber, Reading, ReadingRefusal, ReadingStatus};
+use domain::action::{Hours, Standing, standing, standing_in_storage};
+use domain::{Capability, Device, DeviceId, DeviceKind, EventNumber, Reading, ReadingRefusal, ReadingStatus};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -109,14 +109,18 @@ impl Registry {
         let (from, to) = (start(day), day.tomorrow().map_or(Timestamp::MAX, start));
         let reach = from.checked_sub(SignedDuration::from_hours(1)).unwrap_or(from);
         let ids: Vec<i64> = devices.entries.iter().map(|device| device.id.0).collect();
-        let (places, firsts) = self.read(fresh, |connection| {
+        let (places, firsts, records) = self.read(fresh, |connection| {
             let mut firsts = BTreeMap::new();
             for id in &ids {
                 if let Some((first, _)) = store::measurement::span(connection, &[*id])? {
                     firsts.insert(DeviceId(*id), first);
                 }
             }
-            Ok((store::measurement::places(connection, &ids, reach, to)?, firsts))
+            let mut records = BTreeMap::new();
+            for device in devices.entries.iter().filter(|device| device.description.kind == DeviceKind::Storage) {
+                records.insert(device.id, store::storage::records(connection, device.id, reach, to)?);
+            }
+            Ok((store::measurement::places(connection, &ids, reach, to)?, firsts, records))
         })?;
         let (now, rules) = (self.now(), self.settings().rules);
         let sums = Hours::of(&places, &rules);
@@ -124,7 +128,13 @@ impl Registry {
         let known: BTreeMap<DeviceId, &Device> = devices.entries.iter().map(|device| (device.id, device)).collect();
         for ((_, id), place) in &places {
             let device = known.get(id).filter(|device| !device.is_deleted).copied();
-            let standing = standing(device, place, &sums, now, &rules);
+            let standing = match records.get(id) {
+                Some(records) => {
+                    let start = place.measurement.reading.interval.start();
+                    standing_in_storage(place, records.get(&start).copied().unwrap_or_default())
+                }
+                None => standing(device, place, &sums, now, &rules),
+            };
             note(hours.entry(*id).or_default(), &place.measurement.reading, &standing);
         }
         let of = |device: Device| {

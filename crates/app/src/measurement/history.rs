@@ -8,8 +8,8 @@ use crate::sight::Sight;
 use crate::{Caller, Error, Registry};
 use domain::time::hour_of;
 use domain::{
-    AccountId, Bundle, BundleId, BundleStatus, CertificateRange, Device, EventNumber, Measurement, MeasurementId,
-    Reading, ReadingSource,
+    AccountId, Bundle, BundleId, BundleStatus, CertificateRange, Device, DeviceKind, EventNumber, Measurement,
+    MeasurementId, Reading, ReadingSource, ScrId, SdrId,
 };
 use jiff::{SignedDuration, Timestamp};
 use store::Connection;
@@ -37,6 +37,9 @@ pub struct ReadingHistory {
     pub parts: Vec<Measurement>,
     /// Of such a reading: the sum that it counts in.
     pub sum: Option<MeasurementId>,
+    /// Of a current reading of storage: the standing records of it.
+    pub charges: Vec<ScrId>,
+    pub discharges: Vec<SdrId>,
 }
 
 /// A bundle of a reading's interval.
@@ -95,6 +98,7 @@ impl Registry {
                 let bundles =
                     bundles.iter().take(INTERVAL_BUNDLES_MAX).map(|bundle| shown(&sight, bundle, now)).collect();
                 let (parts, sum) = summed(tx, &recorded)?;
+                let (charges, discharges) = records(tx, &device, &recorded.measurement)?;
                 Ok(Some(ReadingHistory {
                     device,
                     view,
@@ -104,6 +108,8 @@ impl Registry {
                     has_more_bundles,
                     parts,
                     sum,
+                    charges,
+                    discharges,
                 }))
             })
         })?;
@@ -131,6 +137,19 @@ fn summed(tx: &mut Connection, recorded: &Recorded) -> store::Result<(Vec<Measur
     let current = store::measurement::current(tx, &[Reading { interval: hour, ..reading }])?;
     let sum = current.iter().map(|current| current.measurement).find(|current| current.reading.interval == hour);
     Ok((Vec::new(), sum.map(|sum| sum.id)))
+}
+
+/// The standing storage records of a current reading.
+fn records(tx: &mut Connection, device: &Device, measurement: &Measurement) -> store::Result<(Vec<ScrId>, Vec<SdrId>)> {
+    if device.description.kind != DeviceKind::Storage || !measurement.is_current() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let start = measurement.reading.interval.start();
+    let charges = store::storage::scrs_of_interval(tx, device.id, start)?;
+    let discharges = store::storage::sdrs_of_interval(tx, device.id, start)?;
+    let charges = charges.into_iter().filter(|scr| !scr.is_withdrawn).map(|scr| scr.id);
+    let discharges = discharges.into_iter().filter(|sdr| !sdr.is_withdrawn).map(|sdr| sdr.id);
+    Ok((charges.collect(), discharges.collect()))
 }
 
 fn bundles_limit() -> i64 {

@@ -2,11 +2,12 @@
 
 use crate::register::may_read;
 use crate::{Caller, Error, Page, Paging, Registry};
-use domain::action::{Hours, Standing, standing};
+use domain::action::{Hours, Standing, standing, standing_in_storage};
 use domain::state::IssuePlace;
 use domain::time::hour_of;
 use domain::{
-    Capability, Device, DeviceId, EventNumber, Measurement, MeasurementId, ReadingSource, ReadingStatus, Rules,
+    Capability, Device, DeviceId, DeviceKind, EventNumber, Measurement, MeasurementId, ReadingSource, ReadingStatus,
+    Rules,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -133,12 +134,22 @@ pub(super) fn views(
     rules: &Rules,
 ) -> store::Result<Vec<MeasurementView>> {
     let places = places_of(connection, device.id, &recorded)?;
+    let records = match (device.description.kind, within(&recorded)) {
+        (DeviceKind::Storage, Some((from, to))) => Some(store::storage::records(connection, device.id, from, to)?),
+        _ => None,
+    };
     let hours = Hours::of(&places, rules);
     let live = (!device.is_deleted).then_some(device);
     let view = |Recorded { measurement, source, recorded_at }| {
         let place = places.get(&(measurement.reading.interval.start(), device.id));
         let standing = match place.filter(|place| place.measurement.id == measurement.id) {
-            Some(place) => standing(live, place, &hours, now, rules),
+            Some(place) => match &records {
+                Some(records) => {
+                    let start = measurement.reading.interval.start();
+                    standing_in_storage(place, records.get(&start).copied().unwrap_or_default())
+                }
+                None => standing(live, place, &hours, now, rules),
+            },
             None => Standing::past(&measurement),
         };
         MeasurementView { measurement, source, recorded_at, standing }
@@ -152,11 +163,15 @@ fn places_of(
     device: DeviceId,
     recorded: &[Recorded],
 ) -> store::Result<BTreeMap<(Timestamp, DeviceId), IssuePlace>> {
+    let Some((from, to)) = within(recorded) else { return Ok(BTreeMap::new()) };
+    store::measurement::places(connection, &[device.0], from, to)
+}
+
+/// The whole hours that current readings lie in: readings of an hour may be issued together.
+fn within(recorded: &[Recorded]) -> Option<(Timestamp, Timestamp)> {
     let mut starts = recorded.iter().filter(|r| r.measurement.is_current());
-    let Some(first) = starts.next() else { return Ok(BTreeMap::new()) };
+    let first = starts.next()?;
     let last = starts.next_back().unwrap_or(first);
     let [from, last] = [first, last].map(|recorded| recorded.measurement.reading.interval.start());
-    // whole hours, as their readings may be issued together
-    let (from, to) = (hour_of(from).start(), hour_of(last).end());
-    store::measurement::places(connection, &[device.0], from, to)
+    Some((hour_of(from).start(), hour_of(last).end()))
 }

@@ -2,7 +2,8 @@
 //!
 //! Refusals of a change, in order: forbidden; the device is missing, which a deleted one is, and for a producer one that is
 //! not of an own account; it would leave its account; its kind or its meter would change, or it would become operational
-//! later, after readings were accepted of it (they would be another's readings then); its meter is taken. Of a deletion: forbidden; missing; a reading is pending.
+//! later, after readings were accepted of it (they would be another's readings then); its meter is taken. Of a deletion: forbidden; missing; a reading is pending; certificates of a
+//! discharge are not issued.
 //!
 //! Certificates state a device as it was at issue: any change of that makes a new version, which the next certificates take
 //! a snapshot of. A producer's change of anything but the name waits for approval.
@@ -13,7 +14,7 @@ use super::{Outcome, Rules, issue};
 use crate::state::METER_DATA_ID;
 use crate::{
     AccountId, Actor, Capability, Change, Device, DeviceDescription, DeviceId, DeviceKind, EnergySource, Refusal, Role,
-    State,
+    State, StorageRefusal,
 };
 use jiff::Timestamp;
 
@@ -145,6 +146,9 @@ pub(super) fn delete(state: &State, actor: Actor, id: DeviceId, now: Timestamp, 
     let mut places = state.places.iter().filter(|((_, device_id), _)| *device_id == id);
     if let Some(((start, _), _)) = places.find(|(_, place)| is_pending(place)) {
         return Err(Refusal::DeviceHasPendingReadings { device_id: id, start: *start });
+    }
+    if let Some(sdr_id) = state.storage.unissued.get(&id) {
+        return Err(StorageRefusal::DeviceHasUnissued { device_id: id, sdr_id: *sdr_id }.into());
     }
     Ok((vec![Change::DeviceDeleted(id)], Outcome::Device(id)))
 }

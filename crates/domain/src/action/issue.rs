@@ -232,7 +232,8 @@ pub(super) fn snapshot(device: &Device, metadata_id: MetadataId) -> CertificateA
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub status: ReadingStatus,
-    /// Why nothing more is issued for it: of a reading that is refused, and of one whose hour is not whole yet.
+    /// Why nothing more is issued for it: of a reading that is refused, of one whose hour is not whole yet, and of one of
+    /// storage that no record holds.
     pub refusal: Option<ReadingRefusal>,
     /// Σ of the bundles of its interval that count.
     pub issued: WattHours,
@@ -242,6 +243,15 @@ pub struct Standing {
     pub shortfall: WattHours,
     /// What an issue would make of it now.
     pub issuable: WattHours,
+}
+
+/// What standing storage records make of one reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageRecords {
+    /// Σ of what they say was charged or discharged.
+    pub recorded: WattHours,
+    /// Σ of the certificates that their draws give.
+    pub certificates: WattHours,
 }
 
 impl Standing {
@@ -295,6 +305,34 @@ pub fn standing(
         Err(ReadingRefusal::Held { .. }) => standing(ReadingStatus::Held, None, WattHours::ZERO),
         Err(refusal) => standing(ReadingStatus::Refused, Some(refusal), WattHours::ZERO),
     }
+}
+
+/// How the current reading of `place`, which is of a storage device, stands. *Pending* is what no record holds yet, with the
+/// reason, or what certificates of its discharges are not issued; *recorded* is all of it being in records without
+/// certificates, as every charge is. What was withdrawn of such certificates is issued again without a release.
+pub fn standing_in_storage(place: &IssuePlace, records: StorageRecords) -> Standing {
+    let reading = &place.measurement.reading;
+    let (live, none) = (place.live, WattHours::ZERO);
+    let standing =
+        |status, refusal, issuable| Standing { status, refusal, issued: live, held: none, shortfall: none, issuable };
+    if reading.quality == Quality::Estimated {
+        return standing(ReadingStatus::Refused, Some(ReadingRefusal::Estimated), none);
+    }
+    let measured = WattHours(reading.energy_wh.unsigned_abs());
+    if measured == none {
+        return standing(ReadingStatus::Refused, Some(ReadingRefusal::ZeroEnergy), none);
+    }
+    let unrecorded_wh = measured.saturating_sub(records.recorded);
+    let issuable = records.certificates.saturating_sub(live);
+    if unrecorded_wh > none {
+        return standing(ReadingStatus::Pending, Some(ReadingRefusal::Unrecorded { unrecorded_wh }), issuable);
+    }
+    let status = match (issuable > none, live > none) {
+        (true, _) => ReadingStatus::Pending,
+        (false, true) => ReadingStatus::Issued,
+        (false, false) => ReadingStatus::Recorded,
+    };
+    standing(status, None, issuable)
 }
 
 /// What may be issued for one reading now, and when that expires; `None` if all of it was issued.

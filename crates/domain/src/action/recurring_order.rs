@@ -113,6 +113,9 @@ fn never_matches(state: &State, terms: &OrderTerms) -> Result<(), Refusal> {
     let device = terms.device.and_then(|id| state.devices.get(&id)).filter(|device| device.account_id == terms.source);
     let Some(device) = device else { return Ok(()) };
     let refused = |cause| Err(Refusal::NeverMatches { device_id: device.id, cause });
+    if device.is_deleted && device.next_certificate == 1 {
+        return refused("it was deleted, and no certificates were ever issued on it");
+    }
     let asked = terms.energy_source.unwrap_or(device.description.energy_source);
     match device.description.kind {
         DeviceKind::Consumption => refused("it consumes, and no certificates are issued for that"),

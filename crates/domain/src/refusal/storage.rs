@@ -86,4 +86,7 @@ pub enum StorageRefusal {
     SdrWithdrawn { sdr_id: SdrId },
     #[error("All certificates of storage discharge record {sdr_id} are issued, or it draws on none")]
     NothingToIssue { sdr_id: SdrId },
+
+    #[error("Device {device_id} has certificates to be issued on storage discharge record {sdr_id}")]
+    DeviceHasUnissued { device_id: DeviceId, sdr_id: SdrId },
 }

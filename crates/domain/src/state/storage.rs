@@ -26,6 +26,8 @@ pub struct Storage {
     /// What a device took in and gave out over an interval, as its readings say.
     pub measured: HashMap<(DeviceId, Interval), (u128, u128)>,
     pub snapshots: HashMap<AttributesId, Snapshot>,
+    /// Of a device that is to be deleted: a standing SDR whose certificates are not all issued.
+    pub unissued: HashMap<DeviceId, SdrId>,
 }
 
 /// What of a snapshot counts for storage.

@@ -60,6 +60,9 @@ impl Model {
         if own.is_some_and(|device| device.description.kind == DeviceKind::Consumption) {
             return Err("never_matches");
         }
+        if own.is_some_and(|device| device.is_deleted && device.certificates.is_empty()) {
+            return Err("never_matches");
+        }
         let midnight = now.to_zoned_datetime(TimeZone::UTC).start_of_day().expect("a day begins").timestamp();
         if terms.schedule.first_at < midnight {
             return Err("date_passed");

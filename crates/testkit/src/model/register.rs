@@ -207,6 +207,9 @@ impl Model {
         if self.current().any(pending) {
             return Err("device_has_pending_readings");
         }
+        if self.has_unissued(id) {
+            return Err("device_has_unissued");
+        }
         self.devices.get_mut(&id).expect("it was found").is_deleted = true;
         Ok(done(true))
     }

@@ -470,6 +470,15 @@ impl Model {
         Some(self.storage.draws[draw].sdr)
     }
 
+    /// Whether certificates of a standing discharge are not issued.
+    pub(super) fn has_unissued(&self, device: DeviceId) -> bool {
+        (1..).zip(&self.storage.draws).any(|(id, draw)| {
+            let discharge = &self.storage.discharges[place(draw.sdr).expect("it was made")];
+            let is_standing = discharge.device == device && !discharge.is_withdrawn;
+            is_standing && draw.certificates > self.live_of(id)
+        })
+    }
+
     fn live_of(&self, draw: i64) -> u64 {
         let all = self.devices.values().flat_map(|device| &device.certificates);
         let of_draw = all.filter(|certificate| self.birth(certificate.bundle).draw == Some(draw));

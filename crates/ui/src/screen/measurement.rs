@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<Ui> {
 /// The class of the tag that names what became of a reading.
 const fn tone(status: ReadingStatus) -> &'static str {
     match status {
-        ReadingStatus::Issued => "good",
+        ReadingStatus::Issued | ReadingStatus::Recorded => "good",
         ReadingStatus::Pending | ReadingStatus::Held => "warn",
         ReadingStatus::Refused => "bad",
         ReadingStatus::Superseded | ReadingStatus::Deleted => "",

@@ -62,11 +62,15 @@ async fn of_account(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>)
         .blocking(move |registry| {
             let known = Known::of(registry.account(&caller, account, fresh)?);
             let kind = Some(DeviceKind::Storage);
-            let filter = DeviceFilter { account: Some(account), kind, ..DeviceFilter::default() };
+            let filter = DeviceFilter { account: Some(account), kind, with_deleted: true, ..DeviceFilter::default() };
             let devices = registry.devices(&caller, &filter, Paging { limit: DEVICES_PER_PAGE, after: None }, fresh)?;
             let of = |device: Device| Ok((registry.storage_of(&caller, device.id, fresh)?, device));
-            let found: Result<Vec<_>, app::Error> = devices.entries.into_iter().map(of).collect();
-            Ok((known, found?))
+            let found: Result<Vec<(StorageSummary, Device)>, app::Error> =
+                devices.entries.into_iter().map(of).collect();
+            // what was charged and given out does not go with the device
+            let is_listed =
+                |(summary, device): &(StorageSummary, Device)| !device.is_deleted || summary.sums.charges > 0;
+            Ok((known, found?.into_iter().filter(is_listed).collect::<Vec<_>>()))
         })
         .await?;
     // Of one there is nothing to choose.
@@ -75,7 +79,11 @@ async fn of_account(State(ui): State<Ui>, visitor: Visitor, Path(id): Path<i64>)
     }
     let row = |(summary, device): (StorageSummary, Device)| Row {
         id: device.id.0,
-        name: device.description.name,
+        name: if device.is_deleted {
+            format!("{} (deleted)", device.description.name)
+        } else {
+            device.description.name
+        },
         identity: Identity::of(&summary),
         method: summary.method.map_or("not fixed yet", |method| method.name()),
     };

@@ -61,6 +61,8 @@ kinds! { KINDS
         "Nothing is issued on a record that was withdrawn. Record the discharge anew.";
     NOTHING_TO_ISSUE = "nothing_to_issue" BAD_REQUEST "Nothing is left to issue"
         "What the discharge drew of certificates is issued, or it drew on none.";
+    DEVICE_HAS_UNISSUED = "device_has_unissued" BAD_REQUEST "Certificates of a discharge are not issued"
+        "Issue the certificates of the device's discharge records, or withdraw those records, before it is deleted.";
 }
 
 pub(super) fn of_refusal(refusal: &StorageRefusal) -> &'static Kind {
@@ -94,6 +96,7 @@ pub(super) fn of_refusal(refusal: &StorageRefusal) -> &'static Kind {
         StorageRefusal::SdrIssued { .. } => &SDR_ISSUED,
         StorageRefusal::SdrWithdrawn { .. } => &SDR_WITHDRAWN,
         StorageRefusal::NothingToIssue { .. } => &NOTHING_TO_ISSUE,
+        StorageRefusal::DeviceHasUnissued { .. } => &DEVICE_HAS_UNISSUED,
     }
 }
 
@@ -142,6 +145,7 @@ mod tests {
             StorageRefusal::SdrIssued { sdr_id: SdrId(1), live_wh: one },
             StorageRefusal::SdrWithdrawn { sdr_id: SdrId(1) },
             StorageRefusal::NothingToIssue { sdr_id: SdrId(1) },
+            StorageRefusal::DeviceHasUnissued { device_id, sdr_id: SdrId(1) },
         ] {
             // as the problem is made: within the refusal of a command
             let reason = serde_json::to_value(Refusal::from(refusal.clone())).unwrap()["reason"].clone();

@@ -106,19 +106,23 @@ fn all_forms_of_readings_come_to_the_same() {
 }
 
 #[test]
-fn an_interval_that_is_stated_again_counts_as_it_stands() {
+fn rows_of_one_submission_do_not_contradict_each_other() {
     let app = crate::app();
     let (device, meter) = meter(&app);
     let meter = meter.with_header("content-type", "text/csv");
     let row = |wh: u64| format!("{device},{START},2026-02-01T00:01:00Z,{wh},NET\n");
     let report = meter.send("POST", PATH, &format!("{HEADER}{}{}{}", row(5), row(5), row(7))).expect(200).json;
-    assert_eq!((&report["accepted"], &report["unchanged"], &report["corrected"]), (&json!(1), &json!(1), &json!(1)));
-    assert_eq!(report["total_usage_per_device"], json!({device.to_string(): 7}));
-    // And where another chunk states it again, and a row between is refused.
-    let long = format!("{}{}{}", csv(device, 5_000), row(8).replace(",NET", ",GROSS"), row(9));
+    assert_eq!((&report["accepted"], &report["unchanged"], &report["corrected"]), (&json!(1), &json!(1), &json!(0)));
+    assert_eq!(report["total_usage_per_device"], json!({device.to_string(): 5}));
+    let rejected = &report["rejected"][0];
+    let reason = "contradicts an earlier row of this submission, which says 5 Wh, measured";
+    assert_eq!((&rejected["row"], &rejected["reason"]), (&json!(3), &json!(reason)));
+    // Another submission may say otherwise; within it too a row of another chunk does not.
+    let long = format!("{}{}{}", csv(device, 5_000), row(8), row(10));
     let report = meter.send("POST", PATH, &long).expect(200).json;
-    assert_eq!((&report["rejected_total"], &report["corrected"]), (&json!(1), &json!(2)));
-    assert_eq!(report["total_usage_per_device"], json!({device.to_string(): 4_999 * 10 + 9}));
+    assert_eq!((&report["rejected_total"], &report["rejected"][0]["row"]), (&json!(1), &json!(5_001)));
+    assert_eq!((&report["corrected"], &report["unchanged"]), (&json!(1), &json!(1)));
+    assert_eq!(report["total_usage_per_device"], json!({device.to_string(): 5_000 * 10}));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::register::taken;
 use super::*;
 use crate::state::METER_DATA_ID;
+use crate::{SdrId, StorageRefusal};
 
 fn update(device_id: DeviceId, what: impl FnOnce(&mut DeviceUpdate)) -> Command {
     let mut update = DeviceUpdate::of(device_id);
@@ -143,6 +144,16 @@ fn a_device_with_a_pending_reading_is_not_deleted() {
         let expected = if is_pending { Err(pending.clone()) } else { Ok(vec![Change::DeviceDeleted(WIND)]) };
         assert_eq!(found, expected, "{reading:?} {live} {held} {is_approved}");
     }
+}
+
+#[test]
+fn a_storage_device_whose_discharges_are_not_certified_is_not_deleted() {
+    let mut state = measured();
+    state.storage.unissued.insert(WIND, SdrId(7));
+    let unissued = Refusal::from(StorageRefusal::DeviceHasUnissued { device_id: WIND, sdr_id: SdrId(7) });
+    assert_eq!(refusal(&state, REGISTRAR, &Command::DeleteDevice(WIND)), unissued);
+    state.storage.unissued.clear();
+    assert_eq!(decided(&state, REGISTRAR, &Command::DeleteDevice(WIND)).unwrap().0, [Change::DeviceDeleted(WIND)]);
 }
 
 #[test]

@@ -212,7 +212,12 @@ fn an_order_that_can_never_succeed_is_not_placed() {
     let mut other = device(consumer);
     other.description.kind = DeviceKind::Consumption;
     state.devices.insert(consumer, other);
+    let leaving = DeviceId(3);
+    let mut gone = device(leaving);
+    gone.is_deleted = true;
+    state.devices.insert(leaving, gone);
     for (device, source, cause) in [
+        (leaving, None, "it was deleted, and no certificates were ever issued on it"),
         (consumer, None, "it consumes, and no certificates are issued for that"),
         (WIND, Some(EnergySource::SolarPv), "its certificates are made from another energy source"),
     ] {

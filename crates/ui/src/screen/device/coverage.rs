@@ -104,6 +104,7 @@ impl Kind {
     /// What a legend tells even if there is none of it.
     pub(super) const OF_PRODUCTION: &[Self] =
         &[Self::Issued, Self::Pending, Self::Held, Self::Refused, Self::Missing, Self::Nothing];
+    const OF_STORAGE: &[Self] = &[Self::Certified, Self::Pending, Self::Kept, Self::Refused, Self::Missing];
     const OF_OTHERS: &[Self] = &[Self::Kept, Self::Refused, Self::Missing];
 
     fn of(standing: (ReadingStatus, Option<ReadingRefusal>)) -> Self {
@@ -112,7 +113,7 @@ impl Kind {
             (ReadingStatus::Pending, _) => Self::Pending,
             (ReadingStatus::Held, _) => Self::Held,
             (ReadingStatus::Refused, Some(ReadingRefusal::ZeroEnergy)) => Self::Nothing,
-            (ReadingStatus::Refused, Some(ReadingRefusal::NotProduction)) => Self::Kept,
+            (ReadingStatus::Refused, Some(ReadingRefusal::NotProduction)) | (ReadingStatus::Recorded, _) => Self::Kept,
             // What counts no more is not listed.
             (ReadingStatus::Refused | ReadingStatus::Superseded | ReadingStatus::Deleted, _) => Self::Refused,
         }
@@ -209,8 +210,11 @@ impl Calendar {
             day = tomorrow;
         }
         let hours = |count: usize| format::count(count, "hour");
-        let is_production = device.description.kind == DeviceKind::Production;
-        let told = if is_production { Kind::OF_PRODUCTION } else { Kind::OF_OTHERS };
+        let told = match device.description.kind {
+            DeviceKind::Production => Kind::OF_PRODUCTION,
+            DeviceKind::Storage => Kind::OF_STORAGE,
+            DeviceKind::Consumption => Kind::OF_OTHERS,
+        };
         Self {
             title: found.month.strftime("%B %Y").to_string(),
             month: found.month.strftime("%Y-%m").to_string(),

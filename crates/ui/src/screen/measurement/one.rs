@@ -48,6 +48,9 @@ struct Page {
     parts: Vec<(i64, Markup, String)>,
     /// The sum that it counts in.
     sum: Option<i64>,
+    /// Of storage, the records that stand on it.
+    charges: Vec<i64>,
+    discharges: Vec<i64>,
     forms: Forms,
     qualities: Vec<&'static str>,
     given: Fields,
@@ -166,6 +169,8 @@ impl Page {
             has_more_bundles: history.has_more_bundles,
             parts: history.parts.iter().map(part).collect(),
             sum: history.sum.map(|id| id.0),
+            charges: history.charges.iter().map(|id| id.0).collect(),
+            discharges: history.discharges.iter().map(|id| id.0).collect(),
             forms: Forms {
                 correct: ((is_current && !is_sum) || is_part) && corrects,
                 delete: is_current && submits && !is_ever_issued,
@@ -204,7 +209,8 @@ fn story(history: &ReadingHistory) -> String {
                 wh(standing.held)
             )
         }
-        ReadingStatus::Refused if kind != DeviceKind::Production => {
+        ReadingStatus::Recorded => "All that it says is in storage records; no certificates come of them.".to_owned(),
+        ReadingStatus::Refused if kind == DeviceKind::Consumption => {
             "It is kept; no certificates are issued for readings of this device as such.".to_owned()
         }
         ReadingStatus::Refused => {

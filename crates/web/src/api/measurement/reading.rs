@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What only an answer carries of a reading.
-const OF_ANSWERS: [&str; 13] = [
+const OF_ANSWERS: [&str; 15] = [
     "source",
     "status",
     "reason",
@@ -37,6 +37,8 @@ const OF_ANSWERS: [&str; 13] = [
     "withdrawn_bundle_ids",
     "summed_measurement_ids",
     "counts_in",
+    "scr_ids",
+    "sdr_ids",
 ];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -310,6 +312,10 @@ pub(super) struct HistoryBody {
     summed_measurement_ids: Vec<i64>,
     /// Of such a reading: the sum that it counts in; else `null`.
     counts_in: Option<i64>,
+    /// Of a reading of storage that counts: the charge records that stand on it.
+    scr_ids: Vec<i64>,
+    /// And the discharge records.
+    sdr_ids: Vec<i64>,
 }
 
 impl From<ReadingHistory> for HistoryBody {
@@ -326,6 +332,8 @@ impl From<ReadingHistory> for HistoryBody {
             withdrawn_bundle_ids: ids(true),
             summed_measurement_ids: history.parts.iter().map(|part| part.id.0).collect(),
             counts_in: history.sum.map(|id| id.0),
+            scr_ids: history.charges.iter().map(|id| id.0).collect(),
+            sdr_ids: history.discharges.iter().map(|id| id.0).collect(),
             measurement: history.view.into(),
         }
     }
@@ -333,6 +341,8 @@ impl From<ReadingHistory> for HistoryBody {
 
 /// What became of a reading, as it is now: `pending` if something may be issued for it, `issued` if all of it is, `held` if
 /// the rest was withdrawn, `refused` if nothing more is issued for a reason, `superseded` by a later version, or `deleted`.
+/// Of storage, `pending` is also what no charge or discharge record holds yet, and `recorded` what such records hold without
+/// certificates, as every charge.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[schema(as = MeasurementStatus)]
 #[serde(rename_all = "snake_case")]
@@ -343,6 +353,7 @@ enum StatusWord {
     Refused,
     Superseded,
     Deleted,
+    Recorded,
 }
 
 /// Who stated a reading: `summed` if the registry did, adding up the readings of an hour, which it supersedes.
@@ -392,6 +403,7 @@ impl From<MeasurementView> for MeasurementBody {
                 ReadingStatus::Refused => StatusWord::Refused,
                 ReadingStatus::Superseded => StatusWord::Superseded,
                 ReadingStatus::Deleted => StatusWord::Deleted,
+                ReadingStatus::Recorded => StatusWord::Recorded,
             },
             reason: standing.refusal.map(|refusal| refusal.to_string()),
             superseded_by: measurement.superseded_by.filter(|_| !is_deleted).map(|id| id.0),

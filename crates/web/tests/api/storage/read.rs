@@ -193,3 +193,49 @@ fn certificates_of_several_discharges_in_one_hour_are_told_apart() {
     assert_eq!(charge["gc_issuance_id"], format!("{plain}-S2"));
     assert_eq!(charge["charging_energy_source"], "solar_pv");
 }
+
+#[test]
+fn a_reading_says_what_storage_records_made_of_it() {
+    for engine in ENGINES {
+        let example = Example::charged(engine);
+        let of_status = |status: &str| -> Vec<i64> {
+            let path = format!("/measurement/list?device_id={}&status={status}", example.battery);
+            let found = example.read(&path);
+            found["measurements"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|reading| reading["interval_usage"].as_i64().unwrap())
+                .collect()
+        };
+        let standing = |energy: i64| {
+            let path = format!("/measurement/list?device_id={}", example.battery);
+            let found = example.read(&path);
+            let found =
+                found["measurements"].as_array().unwrap().iter().find(|r| r["interval_usage"] == energy).unwrap();
+            let one = example.read(&format!("/measurement/{}", found["id"]));
+            assert_eq!((&found["status"], &found["reason"]), (&one["status"], &one["reason"]));
+            let figures =
+                ["issued_wh", "held_wh", "shortfall_wh", "issuable_wh"].map(|name| one[name].as_u64().unwrap());
+            (one["status"].clone(), one["reason"].clone(), figures, one["scr_ids"].clone(), one["sdr_ids"].clone())
+        };
+        let unrecorded = |energy: i64| json!(format!("{energy} Wh of it are in no storage record yet"));
+        let none = [0; 4];
+        assert_eq!(standing(-600_000), (json!("recorded"), json!(null), none, json!([1]), json!([])));
+        assert_eq!(standing(720_000), (json!("pending"), unrecorded(720_000), none, json!([]), json!([])));
+        example.first("FIFO", &json!({"discharge_energy": 700_000})).expect(201);
+        let gone = [0, 0, 0, 700_000];
+        assert_eq!(standing(720_000), (json!("pending"), unrecorded(20_000), gone, json!([]), json!([1])));
+        example.discharge(18, 20_000, &json!({})).expect(201);
+        let gone = [0, 0, 0, 720_000];
+        assert_eq!(standing(720_000), (json!("pending"), json!(null), gone, json!([]), json!([1, 2])));
+        example.issue(1).expect(200);
+        example.issue(2).expect(200);
+        let issued = [720_000, 0, 0, 0];
+        assert_eq!(standing(720_000), (json!("issued"), json!(null), issued, json!([]), json!([1, 2])));
+        assert_eq!(of_status("issued"), [720_000]);
+        assert_eq!(of_status("recorded"), [-600_000, -500_000, -200_000]);
+        assert_eq!(of_status("pending"), [-5_000_000, 4_500_000, 450_000]);
+        assert_eq!(of_status("refused"), [0_i64; 0]);
+    }
+}

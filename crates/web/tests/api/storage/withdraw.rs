@@ -91,3 +91,18 @@ fn a_reading_under_a_record_is_not_corrected_until_the_record_is_withdrawn() {
     example.withdraw("scr", 3).expect(200);
     meter.patch(&path, &less).expect(200);
 }
+
+#[test]
+fn a_device_with_certificates_to_be_issued_on_a_discharge_is_not_deleted() {
+    for engine in ENGINES {
+        let example = Example::charged(engine);
+        example.first("FIFO", &json!({})).expect(201);
+        let registrar = example.app.with_user(&[Role::ProductionRegistrar], &[]);
+        let path = format!("/device/delete/{}", example.battery);
+        assert_problem(&registrar.send("DELETE", &path, ""), 400, "device_has_unissued");
+        example.issue(1).expect(200);
+        registrar.send("DELETE", &path, "").expect(200);
+        assert_eq!(example.whereabouts(), [720_000, 80_000, 0, 500_000], "it is where it was");
+        assert_verified(example.app.testkit.database.url());
+    }
+}
