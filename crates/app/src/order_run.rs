@@ -194,6 +194,28 @@ impl Registry {
         Ok(OrderPreview { order, due, next: Some(next) })
     }
 
+    /// What an order of these terms would be, when its first `count` runs would be due, and what the first would do if it
+    /// were due now. Nothing is changed. Blocks.
+    ///
+    /// # Errors
+    /// What placing it would be refused for.
+    pub fn preview_terms(
+        &self,
+        caller: &Caller,
+        terms: OrderTerms,
+        count: u32,
+    ) -> Result<(OrderPreview, EventNumber), Error> {
+        let (answer, _) = self.dry_run(caller, &Command::PlaceOrder(terms))?;
+        let event = answer.event_number;
+        let order = match answer.outcome() {
+            Outcome::Order(order) => *order,
+            other => unreachable!("placing an order gave {other:?}"),
+        };
+        let due = order.terms.schedule.due(order.runs_done, count);
+        let next = Some(self.rehearse_run(&order)?);
+        Ok((OrderPreview { order, due, next }, event))
+    }
+
     fn rehearse_run(&self, order: &RecurringOrder) -> Result<Result<Rehearsed, Refusal>, Error> {
         let (terms, now) = (&order.terms, self.ledger_time()?);
         let bundles = self.read_primary(|connection| selected(connection, terms, now))?;

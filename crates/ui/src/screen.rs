@@ -16,6 +16,7 @@ mod measurement;
 mod names;
 mod orders;
 mod overview;
+mod partners;
 mod profile;
 mod readings;
 mod search;

@@ -1,5 +1,6 @@
 //! Standing orders of an account: which there are, what each did and is to do, and how one is placed, paused, resumed, ended.
 
+mod devices;
 mod form;
 
 use super::act::order::percent_of;
@@ -19,6 +20,7 @@ use axum::extract::{Path, State};
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{get, post};
+use devices::DeviceNames;
 use domain::recurring_order::{OrderDeed, OrderState, OrderTerms, PeriodUnit};
 use domain::{AccountId, Capability, Portion, RecurringOrder, RecurringOrderId, Schedule};
 use jiff::Timestamp;
@@ -128,20 +130,33 @@ fn what(order: &RecurringOrder, names: &Names) -> String {
 
 fn portion(terms: &OrderTerms) -> String {
     match terms.portion {
-        Portion::Whole => "All that matches".to_owned(),
-        Portion::Quantity(energy) => format::energy_text(energy),
+        Portion::Whole => "Everything that matches".to_owned(),
+        Portion::Quantity(energy) => format::exact(energy),
         Portion::Share(share) => format!("{} of each bundle", percent_of(&share.to_string())),
     }
 }
 
 fn every(schedule: &Schedule) -> String {
-    let (one, many) = match schedule.unit {
+    every_so_many(schedule.unit, schedule.every)
+}
+
+fn every_so_many(unit: PeriodUnit, every: u32) -> String {
+    let (one, many) = period(unit);
+    if every == 1 { format!("Every {one}") } else { format!("Every {} {many}", format::thousands(every)) }
+}
+
+/// A period, and more than one.
+const fn period(unit: PeriodUnit) -> (&'static str, &'static str) {
+    match unit {
         PeriodUnit::Days => ("day", "days"),
         PeriodUnit::Weeks => ("week", "weeks"),
         PeriodUnit::Months => ("month", "months"),
         PeriodUnit::Years => ("year", "years"),
-    };
-    if schedule.every == 1 { format!("Every {one}") } else { format!("Every {} {many}", schedule.every) }
+    }
+}
+
+fn number_of_runs(runs: Option<u32>) -> String {
+    runs.map_or_else(|| "Until it is ended".to_owned(), format::thousands)
 }
 
 fn behind(order: &RecurringOrder) -> String {
@@ -168,7 +183,7 @@ struct One {
     address: String,
     back: String,
     heading: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Fact>,
     state: Tag,
     due: Vec<Markup>,
     next: Option<Next>,
@@ -182,6 +197,13 @@ impl One {
     fn is(&self, state: &str) -> bool {
         self.state.name == state
     }
+}
+
+/// What an order says of itself, with the page of what it names where the visitor may follow.
+struct Fact {
+    name: &'static str,
+    value: String,
+    to: Option<String>,
 }
 
 /// What the next run would do now.
@@ -218,7 +240,7 @@ async fn one(
     let (caller, fresh, account) = (visitor.caller.clone(), visitor.fresh, AccountId(id));
     let order_id = RecurringOrderId(order);
     let before = given.get("before").and_then(|text| text.parse::<Timestamp>().ok());
-    let (known, preview, page, names) = ui
+    let (known, preview, page, names, devices) = ui
         .blocking(move |registry| {
             let known = Known::of(registry.account(&caller, account, fresh)?);
             let preview = registry.preview_order(&caller, order_id, DUE_SHOWN, fresh)?;
@@ -228,7 +250,10 @@ async fn one(
             let paging = Paging { limit: RUNS_PER_PAGE, after: before };
             let page = registry.order_runs(&caller, order_id, paging, fresh)?;
             let names = Names::of(registry, &caller, other_of(&preview.order.terms), &[account.0], fresh)?;
-            Ok((known, preview, page, names))
+            let has_device = preview.order.terms.device.is_some();
+            let devices =
+                if has_device { DeviceNames::of(registry, &caller, account, fresh)? } else { DeviceNames::default() };
+            Ok((known, preview, page, names, devices))
         })
         .await?;
     let order = preview.order;
@@ -239,7 +264,7 @@ async fn one(
     });
     let heading = what(&order, &names);
     show(&One {
-        facts: facts(&order, &names),
+        facts: facts(&order, &known.name, &names, &devices, &visitor),
         state: tag(order.state),
         due: preview.due.into_iter().map(format::instant).collect(),
         next,
@@ -254,24 +279,37 @@ async fn one(
     })
 }
 
-fn facts(order: &RecurringOrder, names: &Names) -> Vec<(&'static str, String)> {
+fn facts(order: &RecurringOrder, source: &str, names: &Names, devices: &DeviceNames, visitor: &Visitor) -> Vec<Fact> {
     let terms = &order.terms;
-    let mut facts = vec![
-        ("At each run", portion(terms)),
-        ("When", every(&terms.schedule)),
-        ("First due (UTC)", format::instant_text(terms.schedule.first_at)),
-        ("Due times behind it", behind(order)),
-    ];
+    let fact = |name, value| Fact { name, value, to: None };
+    // Others than one's own accounts have no page for the visitor.
+    let to_account = |id: AccountId| {
+        let is_open = visitor.belongs_to(id) || visitor.may(Capability::ReadEverything);
+        is_open.then(|| format!("/ui/account/{id}"))
+    };
+    let account = |name, value, id| Fact { name, value, to: to_account(id) };
+    let mut facts = vec![account("From", source.to_owned(), terms.source)];
+    match &terms.deed {
+        OrderDeed::Transfer { target } => facts.push(account("To", names.account(target.0), *target)),
+        OrderDeed::Cancel { beneficiary, beneficiary_account, purpose } => {
+            facts.push(fact("For the beneficiary", beneficiary.clone().unwrap_or_else(|| source.to_owned())));
+            facts.extend(beneficiary_account.map(|id| account("Who may claim", names.account(id.0), id)));
+            facts.extend(purpose.clone().map(|purpose| fact("Purpose", purpose)));
+        }
+    }
+    facts.push(fact("At each run", portion(terms)));
     if let Some(device) = terms.device {
-        facts.push(("Only of device", device.to_string()));
+        let to = devices.is_own(device.0) || visitor.may(Capability::ReadDevices);
+        let to = to.then(|| format!("/ui/device/{device}"));
+        facts.push(Fact { name: "Only of the device", value: devices.name(device.0), to });
     }
-    if let Some(source) = terms.energy_source {
-        facts.push(("Only made from", format::source(source).to_owned()));
-    }
-    if let OrderDeed::Cancel { beneficiary_account, purpose, .. } = &terms.deed {
-        facts.extend(beneficiary_account.map(|id| ("Who may claim", names.account(id.0))));
-        facts.extend(purpose.clone().map(|purpose| ("Purpose", purpose)));
-    }
+    facts.extend(terms.energy_source.map(|source| fact("Only made from", format::source(source).to_owned())));
+    facts.extend([
+        fact("When", every(&terms.schedule)),
+        fact("First due (UTC)", format::instant_text(terms.schedule.first_at)),
+        fact("How often in all", number_of_runs(terms.schedule.runs)),
+        fact("Due times behind it", behind(order)),
+    ]);
     facts
 }
 

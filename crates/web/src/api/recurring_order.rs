@@ -56,7 +56,8 @@ const OF_CANCELLATIONS: Names = Names {
     runs: ["number_of_recurring_cancellations", "number_of_recurring_actions"],
 };
 /// What only the answer carries.
-const OF_ANSWERS: [&str; 5] = ["order_state", "next_due_at", "next_due_dates", "runs_done", "action_response_status"];
+const OF_ANSWERS: [&str; 6] =
+    ["order_state", "next_due_at", "next_due_dates", "next_run", "runs_done", "action_response_status"];
 
 /// What both kinds of order say.
 struct Common {
@@ -369,6 +370,9 @@ struct OrderBody {
     created_at: At,
     /// Always `false`: it is never deleted.
     is_deleted: bool,
+    /// In a dry run alone: what the first run would do if it were due now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_run: Option<runs::NextRun>,
 }
 
 impl From<&RecurringOrder> for OrderBody {
@@ -387,6 +391,7 @@ impl From<&RecurringOrder> for OrderBody {
             runs_done: order.runs_done,
             created_at: order.created_at.into(),
             is_deleted: false,
+            next_run: None,
         }
     }
 }
@@ -401,7 +406,7 @@ impl From<&RecurringOrder> for OrderBody {
 /// in UTC. For Trading and Production Users of the source account.
 #[utoipa::path(
     post, path = "/certificate/recurring_transfer", tag = "Certificates", request_body = TransferSchema,
-    params(("dry_run" = Option<bool>, Query, description = "Say what it would do, and change nothing")),
+    params(("dry_run" = Option<bool>, Query, description = "Say what it would be and what its first run would do now, and change nothing")),
     responses(
         (status = 202, description = "The order", body = OrderBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
@@ -425,7 +430,7 @@ async fn recurring_transfer(
 /// For Trading and Production Users of the source account.
 #[utoipa::path(
     post, path = "/certificate/recurring_cancel", tag = "Certificates", request_body = CancelSchema,
-    params(("dry_run" = Option<bool>, Query, description = "Say what it would do, and change nothing")),
+    params(("dry_run" = Option<bool>, Query, description = "Say what it would be and what its first run would do now, and change nothing")),
     responses(
         (status = 202, description = "The order", body = OrderBody,
          headers(("X-Granary-Event" = i64, description = "The event number that the change reached"))),
@@ -448,21 +453,17 @@ async fn recurring_cancel(
 }
 
 async fn place(app: &App, caller: app::Caller, terms: OrderTerms, dry_run: bool) -> Result<Changed<OrderBody>, Error> {
-    let (kept, command) = (TermsBody::from(&terms), Command::PlaceOrder(terms));
-    let (outcome, event) = if dry_run {
-        let (answer, _) = app.blocking(move |registry| registry.dry_run(&caller, &command)).await?;
-        let event = answer.event_number;
-        (answer.outcome(), event)
-    } else {
-        let carried = carry_out(app, &caller, command, &kept).await?;
-        (carried.outcome, carried.event)
-    };
-    let Outcome::Order(order) = outcome else { return Err(unexpected("placing an order")) };
-    let mut body = OrderBody::from(&*order);
     if dry_run {
-        body.id = None;
+        let previewed = app.blocking(move |registry| registry.preview_terms(&caller, terms, DUE_SHOWN));
+        let (found, event) = previewed.await?;
+        let next_run = found.next.map(runs::NextRun::from);
+        let body = OrderBody { id: None, next_run, ..OrderBody::from(&found.order) };
+        return Ok(Changed { status: StatusCode::ACCEPTED, event, body });
     }
-    Ok(Changed { status: StatusCode::ACCEPTED, event, body })
+    let kept = TermsBody::from(&terms);
+    let carried = carry_out(app, &caller, Command::PlaceOrder(terms), &kept).await?;
+    let Outcome::Order(order) = carried.outcome else { return Err(unexpected("placing an order")) };
+    Ok(Changed { status: StatusCode::ACCEPTED, event: carried.event, body: OrderBody::from(&*order) })
 }
 
 /// A page of recurring orders.

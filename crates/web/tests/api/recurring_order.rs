@@ -159,7 +159,40 @@ fn a_dry_run_of_an_order_changes_nothing() {
     });
     let answer = market.trader.post(&format!("{CANCEL}?dry_run=true"), &body).expect(202);
     assert_eq!((&answer.json["id"], &answer.json["next_due_at"]), (&Value::Null, &json!("2026-03-01T00:00:00Z")));
+    let run = &answer.json["next_run"];
+    assert_eq!((&run["total_quantity"], &run["bundles"]), (&json!(0), &json!(0)));
+    assert_eq!(run["rejection"]["type"], json!("/problems/nothing_matches"));
     assert_eq!((market.event(), listed(&market.trader, "")), (before, vec![]));
+    let answer = market.trader.post(CANCEL, &body).expect(202);
+    assert_eq!(
+        answer.json.get("next_run"),
+        None,
+        "an order that is placed says what is due, and is asked for the rest"
+    );
+}
+
+#[test]
+fn a_dry_run_of_an_order_says_what_its_first_run_would_do() {
+    for engine in ENGINES {
+        let market = Market::on(engine, 3, 100);
+        let before = market.event();
+        for (more, quantity, bundles) in [
+            (json!({}), 300, 3),
+            (json!({"certificate_bundle_percentage": 0.5}), 150, 3),
+            (json!({"certificate_quantity": 120}), 120, 2),
+            (json!({"energy_source": "hydro"}), 0, 0),
+        ] {
+            let body = json!({
+                "source_id": market.source, "target_id": market.target, "initial_action_datetime": "2026-03-31",
+                "recurring_action_period_units": "months",
+            });
+            let path = format!("{TRANSFER}?dry_run=true");
+            let run = market.trader.post(&path, &merged(body, &more)).expect(202).json["next_run"].clone();
+            assert_eq!((&run["total_quantity"], &run["bundles"]), (&json!(quantity), &json!(bundles)), "{more}");
+            assert_eq!(run["rejection"].is_null(), quantity > 0, "{more}");
+        }
+        assert_eq!(market.event(), before);
+    }
 }
 
 #[test]

@@ -65,9 +65,20 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
         };
         body.insert("beneficiary_account_id".to_owned(), id.into());
     }
+    let portion = fields.get("portion").unwrap_or("whole");
+    body.extend(amount(portion, fields).map_err(|fault| vec![fault])?);
+    Ok(Value::Object(body))
+}
+
+/// How much is asked for, as members of a request; of the whole there are none.
+///
+/// # Errors
+/// The field where what was chosen and what was typed do not agree.
+pub(in crate::screen) fn amount(portion: &str, fields: &Fields) -> Result<Map<String, Value>, Fault> {
+    let mut body = Map::new();
     let (quantity, percent) = (fields.get("certificate_quantity"), fields.get("percentage"));
-    let fault = |name: &str, what: &str| Err(vec![Fault::of(name, what)]);
-    match (fields.get("portion").unwrap_or("whole"), quantity, percent) {
+    let fault = |name: &str, what: &str| Err(Fault::of(name, what));
+    match (portion, quantity, percent) {
         ("quantity", None, _) => return fault("certificate_quantity", "Fill this in"),
         ("percentage", _, None) => return fault("percentage", "Fill this in"),
         ("quantity", Some(quantity), _) => {
@@ -91,7 +102,7 @@ pub(super) fn body(deed: Deed, account: i64, bundles: &[i64], fields: &Fields) -
         ("whole", None, None) => {}
         _ => return fault("portion", "A part is given, and another is chosen"),
     }
-    Ok(Value::Object(body))
+    Ok(body)
 }
 
 /// The number behind a name as lists offer it, `South (7)`, or the number alone.
@@ -135,7 +146,7 @@ fn without_commas(number: &str) -> String {
 }
 
 /// 12.5 of a hundred is 0.125: the point moves two places. `None` for what is no plain decimal.
-pub(in crate::screen) fn share_of(percent: &str) -> Option<String> {
+fn share_of(percent: &str) -> Option<String> {
     let percent = percent.strip_suffix('%').unwrap_or(percent).trim_end();
     let (whole, fraction) = percent.split_once('.').unwrap_or((percent, ""));
     let is_plain = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());

@@ -9,12 +9,12 @@ use crate::page::{Key, Paged, cursor_of};
 use crate::problem::Problem;
 use crate::wire::{At, Changed};
 use crate::{App, Error};
-use app::RunView;
+use app::{Rehearsed, RunView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::recurring_order::OrderState;
-use domain::{Command, Outcome, RecurringOrderId};
+use domain::{Command, Outcome, RecurringOrderId, Refusal};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -148,13 +148,22 @@ struct PreviewBody {
 /// What the next run would do now.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecurringOrderNextRun)]
-struct NextRun {
+pub(super) struct NextRun {
     /// Wh that it would act on; 0 if it would be refused.
     total_quantity: u64,
     /// How many bundles it would act on, parts of bundles among them.
     bundles: usize,
     /// Why it would be refused; `null` if it would not.
     rejection: Option<Problem>,
+}
+
+impl From<Result<Rehearsed, Refusal>> for NextRun {
+    fn from(run: Result<Rehearsed, Refusal>) -> Self {
+        match run {
+            Ok(done) => Self { total_quantity: done.energy.0, bundles: done.bundles, rejection: None },
+            Err(refusal) => Self { total_quantity: 0, bundles: 0, rejection: Some(Problem::of_refusal(&refusal)) },
+        }
+    }
 }
 
 struct PreviewAsked {
@@ -190,15 +199,11 @@ async fn preview(
 ) -> Result<Json<PreviewBody>, Error> {
     let id = RecurringOrderId(id);
     let found = app.blocking(move |registry| registry.preview_order(&caller, id, count, fresh)).await?;
-    let next_run = found.next.map(|next| match next {
-        Ok(done) => NextRun { total_quantity: done.energy.0, bundles: done.bundles, rejection: None },
-        Err(refusal) => NextRun { total_quantity: 0, bundles: 0, rejection: Some(Problem::of_refusal(&refusal)) },
-    });
     Ok(Json(PreviewBody {
         id: found.order.id.0,
         order_state: found.order.state,
         next_due_dates: found.due.into_iter().map(At).collect(),
-        next_run,
+        next_run: found.next.map(NextRun::from),
     }))
 }
 
