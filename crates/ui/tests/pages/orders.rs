@@ -140,7 +140,7 @@ fn what_is_wrong_is_told_beside_the_field_and_what_was_typed_stays() {
     let at = |at| ("initial_action_datetime", at);
     let (whole, share) = (("portion", "whole"), ("portion", "percentage"));
     let later = at("2026-03-02");
-    for (fields, status, told) in [
+    for (number, (fields, status, told)) in [
         (vec![later], 422, "id=\"portion-fault\">Choose how much"),
         (vec![later, ("portion", "all of it")], 422, "id=\"portion-fault\">Choose one of"),
         (vec![later, share, ("percentage", "much")], 422, "id=\"percentage-fault\">Enter a decimal number"),
@@ -151,11 +151,15 @@ fn what_is_wrong_is_told_beside_the_field_and_what_was_typed_stays() {
         (vec![at("soon"), whole], 422, "aria-invalid=\"true\""),
         (vec![at("2026-02-01"), whole], 400, "has passed"),
         (vec![later, whole, ("device_id", "1"), ("energy_source", "hydro")], 400, "can ever match"),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let once = format!("not-shown-{number}");
         let mut all = vec![("target_id", target.as_str()), ("recurring_action_period_units", "weeks")];
         all.extend(fields.clone());
         all.push(("step", "do"));
-        all.push(("once", "never shown before"));
+        all.push(("once", &once));
         let page = browser.fill(&form, &form, &all).expect(status);
         assert!(page.text.to_lowercase().contains(&told.to_lowercase()), "{fields:?}: {}", page.text);
         let typed = format!("name=\"initial_action_datetime\" value=\"{}\"", fields[0].1);
