@@ -384,7 +384,7 @@ fn conditions<'v>(
         .and("b.range_first >= ?", filter.range_first.map(kept))
         .and("b.range_last <= ?", filter.range_last.map(kept))
         .and(
-            "b.attributes_id IN (SELECT a.id FROM certificate_attributes a WHERE a.energy_source IN rarray(?))",
+            "b.attributes_id IN (SELECT a.id FROM certificate_attributes a WHERE CAST(a.energy_source AS BIGINT) IN rarray(?))",
             (!sources.is_empty()).then_some(sources),
         );
     match filter.status {
